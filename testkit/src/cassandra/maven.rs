@@ -1,0 +1,225 @@
+//! Nodes as processes: the server's jars from Maven Central, run by a JDK.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+    sync::Mutex,
+    time::Duration,
+};
+
+use super::{
+    config::{self, JVM_OPTIONS, LOGBACK},
+    error::Unavailable,
+    jars,
+    log::Log,
+    node::Machine,
+    options::Options,
+};
+use crate::process::{limited, state};
+
+/// What is needed to run nodes.
+#[derive(Debug)]
+pub(crate) struct Jdk {
+    java: PathBuf,
+    jars: PathBuf,
+}
+
+impl Jdk {
+    /// Looks for a JDK and the jars, and downloads the jars if they are not there yet.
+    pub(crate) fn find(dir: &Path) -> Result<Self, Unavailable> {
+        let java = java()?;
+        let jars = jars::fetch(dir)?;
+        Ok(Self { java, jars })
+    }
+
+    /// Writes a node's files into `home`, without starting it.
+    pub(crate) fn prepare(
+        &self,
+        home: &Path,
+        yaml: &str,
+        options: &Options,
+    ) -> io::Result<JavaProcess> {
+        fs::create_dir_all(home.join("triggers"))?;
+        fs::create_dir_all(home.join("logs"))?;
+        fs::write(home.join("cassandra.yaml"), yaml)?;
+        fs::write(home.join("logback.xml"), LOGBACK)?;
+        fs::write(home.join("jvm.options"), JVM_OPTIONS)?;
+        Ok(JavaProcess {
+            home: home.to_owned(),
+            java: self.java.clone(),
+            arguments: self.arguments(home, options),
+            child: Mutex::new(None),
+        })
+    }
+
+    fn arguments(&self, home: &Path, options: &Options) -> Vec<OsString> {
+        let jars = self.jars.display();
+        let at = home.display();
+        let mut arguments = vec![
+            format!("@{at}/jvm.options"),
+            "-cp".to_owned(),
+            format!("{jars}/*"),
+            // The server measures its memtables with it and does not start without.
+            format!("-javaagent:{jars}/jamm-0.4.0.jar"),
+            format!("-Dcassandra.config=file://{at}/cassandra.yaml"),
+            format!("-Dlogback.configurationFile=file://{at}/logback.xml"),
+            format!("-Dcassandra.storagedir={at}"),
+            format!("-Dcassandra.logdir={at}/logs"),
+            format!("-Dcassandra.triggers_dir={at}/triggers"),
+            "-Dcassandra-foreground=yes".to_owned(),
+        ];
+        arguments.extend(config::jvm(options));
+        arguments.push("org.apache.cassandra.service.CassandraDaemon".to_owned());
+        arguments.into_iter().map(OsString::from).collect()
+    }
+}
+
+/// A node as a process of this machine.
+#[derive(Debug)]
+pub(crate) struct JavaProcess {
+    home: PathBuf,
+    java: PathBuf,
+    arguments: Vec<OsString>,
+    child: Mutex<Option<Child>>,
+}
+
+impl JavaProcess {
+    fn log_file(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    /// Does something to the child, if it runs.
+    fn with_child<T>(&self, act: impl FnOnce(&mut Child) -> io::Result<T>) -> io::Result<T> {
+        let mut slot = self.child.lock().unwrap_or_else(|e| e.into_inner());
+        let child = slot
+            .as_mut()
+            .ok_or_else(|| io::Error::other("the node was never started"))?;
+        match child.try_wait()? {
+            None => act(child),
+            Some(how) => Err(io::Error::other(format!("the node does not run ({how})"))),
+        }
+    }
+
+    /// Sends a signal by its name. A shell does it, because std can only kill.
+    fn signal(&self, name: &str) -> io::Result<()> {
+        self.with_child(|child| {
+            let mut command = Command::new("sh");
+            let pid = child.id().to_string();
+            command.args(["-c", r#"kill -s "$1" -- "$2""#, "signal", name, &pid]);
+            limited::run(&mut command, Duration::from_secs(10))?.success("kill")?;
+            Ok(())
+        })
+    }
+}
+
+impl Machine for JavaProcess {
+    fn begin(&self) -> io::Result<()> {
+        if self.with_child(|_| Ok(())).is_ok() {
+            return Err(io::Error::other("the node runs already"));
+        }
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_file())?;
+        let child = state::watched(&self.home, &self.java)
+            .args(&self.arguments)
+            .current_dir(&self.home)
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        *self.child.lock().unwrap_or_else(|e| e.into_inner()) = Some(child);
+        Ok(())
+    }
+
+    fn ended(&self) -> io::Result<Option<String>> {
+        let mut slot = self.child.lock().unwrap_or_else(|e| e.into_inner());
+        match slot.as_mut() {
+            Some(child) => Ok(child.try_wait()?.as_ref().map(ExitStatus::to_string)),
+            None => Ok(Some("never started".to_owned())),
+        }
+    }
+
+    fn kill(&self) -> io::Result<()> {
+        self.with_child(|child| {
+            child.kill()?;
+            child.wait()?;
+            Ok(())
+        })
+    }
+
+    fn pause(&self) -> io::Result<()> {
+        self.signal("STOP")
+    }
+
+    fn resume(&self) -> io::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn log(&self) -> Log {
+        Log::File(self.log_file())
+    }
+}
+
+/// Reaps it if it has ended, by the watchdog's hand; if not, it belongs to the shared node and is
+/// there for others.
+impl Drop for JavaProcess {
+    fn drop(&mut self) {
+        let slot = self.child.get_mut().unwrap_or_else(|e| e.into_inner());
+        if let Some(child) = slot {
+            let _ = child.try_wait();
+        }
+    }
+}
+
+/// Finds a `java` that the server runs on.
+fn java() -> Result<PathBuf, Unavailable> {
+    let home = env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
+    let java = match home {
+        Some(home) => Path::new(&home).join("bin/java"),
+        None => on_path("java").ok_or_else(|| Unavailable::missing("no java on the PATH"))?,
+    };
+    let mut command = Command::new(&java);
+    let said = limited::run(command.arg("-version"), Duration::from_secs(20))
+        .and_then(|said| said.success("java -version"))
+        .map_err(Unavailable::missing)?;
+    match major(&said) {
+        Some(version) if version >= 17 => Ok(java),
+        _ => Err(Unavailable::missing(format!(
+            "JDK 17 or later is needed, java -version says: {}",
+            limited::tail(&said, 3)
+        ))),
+    }
+}
+
+/// The 17 of `openjdk version "17.0.15" 2025-04-15`.
+fn major(said: &str) -> Option<u32> {
+    let (_, version) = said.split_once("version \"")?;
+    let end = version.find(|c: char| !c.is_ascii_digit())?;
+    version[..end].parse().ok()
+}
+
+/// Where a program is. Looked up here, so that a missing one is told from one that fails.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::major;
+
+    #[test]
+    fn the_version_is_the_first_number() {
+        assert_eq!(major("openjdk version \"17.0.15\" 2025-04-15"), Some(17));
+        assert_eq!(major("openjdk version \"21-ea\" 2023-09-19"), Some(21));
+        assert_eq!(major("java version \"1.8.0_432\""), Some(1));
+        assert_eq!(major("command not found"), None);
+    }
+}

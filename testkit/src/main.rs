@@ -1,0 +1,58 @@
+//! `cargo run -p testkit -- up [--nodes 3]`: a cluster to try things by hand, until Ctrl-C.
+
+use std::{env, process::ExitCode, thread, time::Duration};
+
+use testkit::cassandra::{Cluster, Unavailable, shared};
+
+const USAGE: &str = "\
+usage: testkit up [--nodes 1|3]   a cluster of its own, until Ctrl-C
+       testkit shared             starts or finds the node of this test run and names it";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        ["up"] | ["up", "--nodes", "1"] => up(1),
+        ["up", "--nodes", "3"] => up(3),
+        ["shared"] => name_shared(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Ctrl-C simply ends the process; the watchdog does the rest.
+fn up(nodes: usize) -> Result<(), Unavailable> {
+    eprintln!("starting {nodes} node(s), the first time with a download …");
+    let cluster = Cluster::builder().nodes(nodes).start()?;
+    println!(
+        "MESSENGER_CASSANDRA_NODES={}",
+        cluster.contact_points().join(",")
+    );
+    eprintln!(
+        "from {}; datacenter1; Ctrl-C ends it and deletes its data",
+        cluster.source()
+    );
+    loop {
+        thread::sleep(Duration::from_secs(5));
+        for node in cluster.nodes() {
+            node.check()?;
+        }
+    }
+}
+
+fn name_shared() -> Result<(), Unavailable> {
+    println!(
+        "MESSENGER_CASSANDRA_NODES={}",
+        shared()?.contact_points().join(",")
+    );
+    Ok(())
+}
