@@ -75,6 +75,11 @@ impl Position {
         self.0
     }
 
+    /// The position in the form of an id, to compare with. It need not be any message's.
+    pub(crate) const fn as_bound(self) -> MessageId {
+        MessageId::from_position(self)
+    }
+
     /// The time of this position, rounded down to the millisecond.
     pub fn timestamp(self) -> Timestamp {
         Timestamp::saturating_from_millis(Ticks::of(self.0).millis().into())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::{SmolStr, ToSmolStr};
 use uuid::{Uuid, Variant, Version};
 
-use crate::{Error, ErrorKind, Subject, Timestamp};
+use crate::{Error, ErrorKind, Position, Subject, Timestamp};
 
 /// A user: 1 to 128 ASCII characters out of letters, digits and `-._~@:+=`, but not `.` or `..`,
 /// which URL clients rewrite (RFC 3986, section 6.2.2.3).
@@ -232,6 +232,10 @@ impl MessageId {
 
     pub(crate) fn from_ticks(ticks: Ticks, random: u64) -> Self {
         Self(uuid_v7(ticks, random))
+    }
+
+    pub(crate) const fn from_position(position: Position) -> Self {
+        Self(position.as_uuid())
     }
 
     /// The id as a UUID.

@@ -1,6 +1,7 @@
 //! What a store must do.
 
 use std::fmt;
+use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -149,6 +150,20 @@ impl Slice {
             order: Order::NewestFirst,
             limit,
         }
+    }
+
+    /// The bounds as a range of message ids, for a store with an ordered map; `None` when no id can
+    /// lie between them (a standard map panics on such a range).
+    pub fn range(&self) -> Option<(Bound<MessageId>, Bound<MessageId>)> {
+        if let (Some(above), Some(below)) = (self.above, self.below)
+            && above >= below
+        {
+            return None;
+        }
+        let bound = |position: Option<Position>| {
+            position.map_or(Bound::Unbounded, |at| Bound::Excluded(at.as_bound()))
+        };
+        Some((bound(self.above), bound(self.below)))
     }
 
     /// Whether a position lies within both bounds.
