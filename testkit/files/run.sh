@@ -5,6 +5,7 @@
 # be written and COMMAND never begins.
 file=$1
 shift
+PATH=$PATH:/usr/bin:/bin
 read -r line <"/proc/$$/stat" || exit 1
 field20() { shift 19; echo "$1"; }
 # What follows the name in parentheses; the start time is the 20th word of that.

@@ -5,6 +5,8 @@
 # only those whose DIR/*/pid says "PID START", and, if DIR/docker exists, the containers whose
 # label messenger-testkit is the name of DIR.
 trap '' HUP INT QUIT TERM
+# Its owner's PATH may be anything; without sleep it would spin.
+PATH=$PATH:/usr/bin:/bin
 dir=$1 owner=$2 born=$3
 
 # alive PID START: is that very process there, and not only waiting to be reaped?

@@ -6,7 +6,8 @@ use testkit::cassandra::{Cluster, Unavailable, shared};
 
 const USAGE: &str = "\
 usage: testkit up [--nodes 1|3]   a cluster of its own, until Ctrl-C
-       testkit shared             starts or finds the node of this test run and names it";
+       testkit shared             starts or finds the node of this test run and names it
+exit code 3: this machine has no Cassandra";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
-            ExitCode::FAILURE
+            ExitCode::from(if error.is_skip() { 3 } else { 1 })
         }
     }
 }

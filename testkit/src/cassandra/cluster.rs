@@ -85,8 +85,9 @@ impl Builder {
     }
 
     /// Whether the server is strict about the data model; on unless told. A read over 100
-    /// tombstones or a batch over 5 KiB or over several partitions warns in the server's log; a read
-    /// over 1,000 tombstones, a batch over 50 KiB and ALLOW FILTERING fail.
+    /// tombstones, a logged batch over 5 KiB or an unlogged one over several partitions warns in
+    /// the server's log; a read over 1,000 tombstones and a batch over 50 KiB fail. (What is said
+    /// of batches by their size holds for those over more than one partition.)
     #[must_use]
     pub fn strict(mut self, on: bool) -> Self {
         self.options.strict = on;

@@ -107,7 +107,7 @@ impl JavaProcess {
     /// Sends a signal by its name. A shell does it, because std can only kill.
     fn signal(&self, name: &str) -> io::Result<()> {
         self.with_child(|child| {
-            let mut command = Command::new("sh");
+            let mut command = Command::new(state::SHELL);
             let pid = child.id().to_string();
             command.args(["-c", r#"kill -s "$1" -- "$2""#, "signal", name, &pid]);
             limited::run(&mut command, Duration::from_secs(10))?.success("kill")?;

@@ -20,6 +20,8 @@ use super::{identity::Identity, limited, place};
 const WATCHDOG: &str = include_str!("../../files/watchdog.sh");
 const RUN: &str = include_str!("../../files/run.sh");
 
+/// By its full name, because the PATH of a test may be empty.
+pub(crate) const SHELL: &str = "/bin/sh";
 /// How long the watchdog may take once it was told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
@@ -86,7 +88,7 @@ pub(crate) fn watch_run(dir: &Path, owner: Identity) -> io::Result<()> {
 
 /// A command that the watchdog of `home`'s parent knows: its pid is in `home/pid` before it begins.
 pub(crate) fn watched(home: &Path, program: &Path) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = Command::new(SHELL);
     command
         .args(["-c", RUN, "run.sh"])
         .arg(home.join("pid"))
@@ -113,7 +115,7 @@ fn sweep() {
 
 fn watch(dir: &Path, owner: Identity) -> io::Result<Child> {
     fs::write(dir.join("owner"), owner.to_string())?;
-    Command::new("sh")
+    Command::new(SHELL)
         .args(["-c", WATCHDOG, "watchdog.sh"])
         .arg(dir)
         .args([owner.pid.to_string(), owner.born.to_string()])
@@ -124,5 +126,7 @@ fn watch(dir: &Path, owner: Identity) -> io::Result<Child> {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .map_err(|error| io::Error::other(format!("cannot start the watchdog (sh): {error}")))
+        .map_err(|error| {
+            io::Error::other(format!("cannot start the watchdog with {SHELL}: {error}"))
+        })
 }

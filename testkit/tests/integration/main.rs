@@ -1,0 +1,28 @@
+//! The real thing: nodes are started, stopped and killed, and nothing may be left of them.
+
+mod absence;
+mod cluster;
+mod cql;
+mod leftovers;
+mod shared;
+mod subject;
+
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = if subject::is_wanted() {
+        vec![subject::trial()]
+    } else {
+        cases()
+    };
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn cases() -> Vec<Trial> {
+    let mut cases = cluster::cases();
+    cases.extend(shared::cases());
+    cases.extend(leftovers::cases());
+    cases.extend(absence::cases());
+    cases
+}
