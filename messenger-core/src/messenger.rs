@@ -98,8 +98,23 @@ impl Messenger {
     /// [`Clock::MAX_AHEAD`], and what the store answers. [`Error::outcome`] says what became of
     /// the message; when that is `Unknown`, [`Error::message_id`] says which id to look for.
     pub async fn send(&self, message: NewMessage) -> Result<Message, Error> {
+        self.send_telling(message, |_| {}).await
+    }
+
+    /// [`send`](Self::send), which tells the message's id before it is written: for a caller that
+    /// may stop waiting, and must then know which message to look for.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub async fn send_telling(
+        &self,
+        message: NewMessage,
+        tell: impl FnOnce(MessageId) + Send,
+    ) -> Result<Message, Error> {
         let ticket = self.inner.in_flight.begin(&self.inner.clock);
         let message = message.with_id(ticket.id());
+        tell(message.id());
         self.append(&message).await?;
         Ok(message)
     }
