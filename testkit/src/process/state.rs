@@ -130,3 +130,65 @@ fn watch(dir: &Path, owner: Identity) -> io::Result<Child> {
             io::Error::other(format!("cannot start the watchdog with {SHELL}: {error}"))
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A state that knows `child` as born `later` ticks after it was, and the end of the state.
+    fn end_with(child: &Child, later: u64) {
+        let state = State::own().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
+        let mut words = stat.rsplit_once(") ").unwrap().1.split(' ');
+        let born: u64 = words.nth(19).unwrap().parse().unwrap();
+        let home = state.dir().join("n1");
+        fs::create_dir(&home).unwrap();
+        fs::write(
+            home.join("pid"),
+            format!("{} {}\n", child.id(), born + later),
+        )
+        .unwrap();
+        let dir = state.dir().to_owned();
+        drop(state);
+        assert!(!dir.exists() && !dir.with_extension("gone").exists());
+    }
+
+    fn sleeper() -> Child {
+        let mut command = Command::new("sleep");
+        command.arg("600").process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn what_the_directory_names_is_killed() {
+        let mut child = sleeper();
+        end_with(&child, 0);
+        assert!(limited::wait(&mut child, Duration::ZERO).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_process_that_was_given_the_same_pid_is_spared() {
+        let mut child = sleeper();
+        end_with(&child, 1);
+        assert!(limited::wait(&mut child, Duration::ZERO).unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_watched_command_is_known_before_it_begins() {
+        let state = State::own().unwrap();
+        let mut command = watched(state.dir(), Path::new("/bin/cat"));
+        let known = command.arg(state.dir().join("pid")).output().unwrap();
+        let known = String::from_utf8(known.stdout).unwrap();
+        assert!(Identity::parse(&known).is_some(), "{known:?}");
+    }
+
+    #[test]
+    fn a_watched_command_does_not_begin_once_its_directory_is_gone() {
+        let state = State::own().unwrap();
+        let home = state.dir().join("gone");
+        let mut command = watched(&home, Path::new("/bin/echo"));
+        let said = command.arg("began").output().unwrap();
+        assert!(!said.status.success() && said.stdout.is_empty());
+    }
+}
