@@ -84,6 +84,8 @@ mod message;
 mod messenger;
 mod page;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod walk;
 
