@@ -15,13 +15,31 @@ use crate::{
 };
 
 pub(crate) fn cases() -> Vec<Trial> {
-    vec![Trial::ignorable_test(
-        "a_ring_loses_nodes_and_gets_them_back",
-        || match Cluster::builder().nodes(3).commitlog_batch(true).start() {
-            Ok(cluster) => live(cluster).map(|()| Completion::Completed),
-            Err(unavailable) => verdict(unavailable),
-        },
-    )]
+    vec![
+        Trial::ignorable_test("a_ring_loses_nodes_and_gets_them_back", ring),
+        Trial::ignorable_test("a_node_that_cannot_start_says_why", cannot_start),
+    ]
+}
+
+fn ring() -> Result<Completion, Failed> {
+    match Cluster::builder().nodes(3).commitlog_batch(true).start() {
+        Ok(cluster) => live(cluster).map(|()| Completion::Completed),
+        Err(unavailable) => verdict(unavailable),
+    }
+}
+
+fn cannot_start() -> Result<Completion, Failed> {
+    match Cluster::builder().yaml("no_such_key: 1").start() {
+        Ok(_) => Err("it started".into()),
+        Err(broken) if broken.reason().contains("no_such_key") => {
+            assert!(
+                !broken.is_skip(),
+                "a node that is broken is no reason to skip a test"
+            );
+            Ok(Completion::Completed)
+        }
+        Err(unavailable) => verdict(unavailable),
+    }
 }
 
 fn live(cluster: Cluster) -> Result<(), Failed> {
