@@ -118,6 +118,7 @@ impl Builder {
     /// [`Unavailable`] if there is neither Docker nor a JDK with `mvn`, or if the nodes are not
     /// ready within 120 seconds.
     pub fn start(self) -> Result<Cluster, Unavailable> {
+        launch::check_system()?;
         let state = State::own()?;
         let launched = launch::launch(&self.options, state.dir())?;
         Ok(Cluster {

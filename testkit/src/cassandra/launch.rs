@@ -25,6 +25,15 @@ pub(crate) struct Launched {
     pub(crate) nodes: Vec<Node>,
 }
 
+/// Whether this is a system on which nodes can be started and, above all, ended.
+pub(crate) fn check_system() -> Result<(), Unavailable> {
+    if cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let reason = "nodes are started on Linux only; name some in MESSENGER_CASSANDRA_NODES";
+    Err(Unavailable::missing(reason))
+}
+
 /// Starts nodes whose files are under `dir`, and waits until they are ready.
 ///
 /// # Errors

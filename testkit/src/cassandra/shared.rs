@@ -56,9 +56,8 @@ fn look() -> Result<Nodes, Unavailable> {
 }
 
 fn of_this_run() -> Result<Nodes, Unavailable> {
-    let owner = Identity::run_owner().map_err(|error| {
-        Unavailable::missing(format!("nodes are started on Linux only: {error}"))
-    })?;
+    launch::check_system()?;
+    let owner = Identity::run_owner()?;
     let dir = state::of_run(owner)?;
     let _lock = lock::take(&dir.join("lock"), LOCK_LIMIT)?;
     let file = dir.join("outcome");
