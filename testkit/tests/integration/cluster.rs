@@ -22,7 +22,8 @@ pub(crate) fn cases() -> Vec<Trial> {
 }
 
 fn ring() -> Result<Completion, Failed> {
-    match Cluster::builder().nodes(3).commitlog_batch(true).start() {
+    let builder = Cluster::builder().nodes(3).commitlog_batch(true);
+    match builder.jvm("-XX:TieredStopAtLevel=1").start() {
         Ok(cluster) => live(cluster).map(|()| Completion::Completed),
         Err(unavailable) => verdict(unavailable),
     }
