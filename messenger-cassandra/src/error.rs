@@ -1,0 +1,425 @@
+//! From the driver's errors to core's: what kind, and what became of a write.
+//!
+//! The driver's enums may grow, so every variant that is known is named with its reason, and what
+//! is new counts as [`Outcome::Unknown`]: wrong in that direction costs a caller a retry with the
+//! same id; wrong in the other direction would lose or double a message.
+//!
+//! The rule for writes: `NotApplied` only where the server checks before it writes, or where
+//! nothing was sent. In particular a logged batch that was refused as overloaded may have reached
+//! the batch log, which replays it.
+
+use std::time::Duration;
+
+use messenger_core::{Error, ErrorKind, Outcome};
+use scylla::deserialize::DeserializationError;
+use scylla::errors::{
+    BadQuery, ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError,
+    ExecutionError, MetadataError, NewSessionError, PrepareError, RequestAttemptError,
+};
+
+/// What an error of the driver says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) kind: ErrorKind,
+    pub(crate) outcome: Outcome,
+    message: &'static str,
+}
+
+const fn not_applied(kind: ErrorKind, message: &'static str) -> Verdict {
+    Verdict {
+        kind,
+        outcome: Outcome::NotApplied,
+        message,
+    }
+}
+
+const fn unknown(kind: ErrorKind, message: &'static str) -> Verdict {
+    Verdict {
+        kind,
+        outcome: Outcome::Unknown,
+        message,
+    }
+}
+
+const UNREADABLE: &str = "the node's answer could not be read";
+
+/// What the error of a whole request says.
+#[deny(clippy::wildcard_enum_match_arm)]
+pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
+    match error {
+        ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
+        // The driver stopped to wait; the request goes on.
+        ExecutionError::RequestTimeout(_) => timed_out(),
+        // No connection to any node of the plan: nothing was sent.
+        ExecutionError::ConnectionPoolError(pool) => of_pool(pool),
+        // No node in the plan: nothing was sent.
+        ExecutionError::EmptyPlan => not_applied(
+            ErrorKind::Unavailable,
+            "no Cassandra node is known that may be asked; is the datacenter still there?",
+        ),
+        // Refused by the driver before anything was sent.
+        ExecutionError::BadQuery(
+            BadQuery::PartitionKeyExtraction
+            | BadQuery::SerializationError(_)
+            | BadQuery::ValuesTooLongForKey(..)
+            | BadQuery::TooManyQueriesInBatchStatement(_)
+            | _,
+        ) => not_applied(ErrorKind::Internal, "the statement could not be serialized"),
+        // Preparing comes before executing.
+        ExecutionError::PrepareError(_) => not_applied(
+            ErrorKind::Unavailable,
+            "the statement could not be prepared on any node",
+        ),
+        // After a change of the schema, which was made.
+        ExecutionError::UseKeyspaceError(_)
+        | ExecutionError::SchemaAgreementError(_)
+        | ExecutionError::MetadataError(_) => unknown(
+            ErrorKind::Unavailable,
+            "the nodes did not come to one schema in time",
+        ),
+        _ => unknown(ErrorKind::Internal, "the request failed"),
+    }
+}
+
+/// What the error of one attempt says.
+#[deny(clippy::wildcard_enum_match_arm)]
+pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
+    match error {
+        RequestAttemptError::DbError(error, _) => of_server(error),
+        // It may have arrived before the connection broke.
+        RequestAttemptError::BrokenConnectionError(_) => unknown(
+            ErrorKind::Unavailable,
+            "the connection to the node broke before it answered",
+        ),
+        // All streams of the connection are taken: nothing was sent.
+        RequestAttemptError::UnableToAllocStreamId => not_applied(
+            ErrorKind::Overloaded,
+            "too many requests wait for an answer already",
+        ),
+        // Nothing was sent.
+        RequestAttemptError::SerializationError(_)
+        | RequestAttemptError::CqlRequestSerialization(_) => {
+            not_applied(ErrorKind::Internal, "the statement could not be serialized")
+        }
+        // The server asked for the statement to be prepared again, and did not execute it.
+        RequestAttemptError::RepreparedIdChanged { .. }
+        | RequestAttemptError::RepreparedIdMissingInBatch => not_applied(
+            ErrorKind::Unavailable,
+            "the tables were changed meanwhile; restart the process",
+        ),
+        // There was an answer, so it was executed or not; nobody can tell.
+        RequestAttemptError::BodyExtensionsParseError(_)
+        | RequestAttemptError::CqlResultParseError(_)
+        | RequestAttemptError::CqlErrorParseError(_)
+        | RequestAttemptError::UnexpectedResponse(_)
+        | RequestAttemptError::NonfinishedPagingState => unknown(ErrorKind::Internal, UNREADABLE),
+        _ => unknown(ErrorKind::Internal, "the attempt failed"),
+    }
+}
+
+#[deny(clippy::wildcard_enum_match_arm)]
+fn of_server(error: &DbError) -> Verdict {
+    match error {
+        // Counted before anything is written, for a logged batch also before the batch log.
+        DbError::Unavailable { .. } => not_applied(
+            ErrorKind::Unavailable,
+            "too few replicas are up for a majority",
+        ),
+        // The node takes no requests yet.
+        DbError::IsBootstrapping => not_applied(
+            ErrorKind::Unavailable,
+            "the node is still joining the cluster",
+        ),
+        // Some replicas may have written; hints and the batch log bring the others along.
+        DbError::WriteTimeout { .. } => unknown(
+            ErrorKind::Timeout,
+            "too few replicas acknowledged the write in time",
+        ),
+        DbError::WriteFailure { .. } => unknown(
+            ErrorKind::Unavailable,
+            "too few replicas could make the write",
+        ),
+        // The batch log may have taken the batch before the node found too many hints waiting.
+        DbError::Overloaded => unknown(ErrorKind::Overloaded, "the node is overloaded"),
+        // ScyllaDB only. Rejected by the coordinator: before it was written anywhere.
+        DbError::RateLimitReached {
+            rejected_by_coordinator: true,
+            ..
+        } => not_applied(
+            ErrorKind::Overloaded,
+            "the partition takes no more requests for now",
+        ),
+        DbError::RateLimitReached { .. } => unknown(
+            ErrorKind::Overloaded,
+            "the partition takes no more requests for now",
+        ),
+        DbError::ReadTimeout { .. } => unknown(
+            ErrorKind::Timeout,
+            "too few replicas answered the read in time",
+        ),
+        DbError::ReadFailure { .. } => unknown(
+            ErrorKind::Unavailable,
+            "too few replicas could make the read",
+        ),
+        // An exception anywhere in the node.
+        DbError::ServerError | DbError::TruncateError => {
+            unknown(ErrorKind::Unavailable, "the node failed")
+        }
+        // Checked before execution.
+        DbError::Unauthorized => not_applied(
+            ErrorKind::Unavailable,
+            "the user lacks the right to this statement; grant SELECT and MODIFY on the keyspace",
+        ),
+        DbError::AuthenticationError => {
+            not_applied(ErrorKind::Unavailable, "user or password is wrong")
+        }
+        DbError::SyntaxError
+        | DbError::Invalid
+        | DbError::ConfigError
+        | DbError::ProtocolError
+        | DbError::AlreadyExists { .. }
+        | DbError::FunctionFailure { .. }
+        | DbError::Unprepared { .. } => not_applied(
+            ErrorKind::Internal,
+            "the node refused the statement; do the tables fit this version?",
+        ),
+        DbError::Other(_) | _ => unknown(ErrorKind::Unavailable, "the node failed"),
+    }
+}
+
+#[deny(clippy::wildcard_enum_match_arm)]
+fn of_pool(error: &ConnectionPoolError) -> Verdict {
+    let message = match error {
+        ConnectionPoolError::Broken { .. } => "no Cassandra node can be reached",
+        ConnectionPoolError::Initializing => "no connection to a Cassandra node is open yet",
+        ConnectionPoolError::NodeDisabledByHostFilter => "the node is not one to be asked",
+        _ => "no connection to a Cassandra node is open",
+    };
+    not_applied(ErrorKind::Unavailable, message)
+}
+
+pub(crate) const fn timed_out() -> Verdict {
+    unknown(
+        ErrorKind::Timeout,
+        "Cassandra did not answer within the request timeout",
+    )
+}
+
+impl Verdict {
+    /// The error of a read, which has no outcome.
+    pub(crate) fn of_read(self) -> Error {
+        Error::new(self.kind, self.message)
+    }
+
+    /// The error of a write that had this outcome, whatever the last attempt says alone.
+    pub(crate) fn of_write(self, outcome: Outcome) -> Error {
+        Error::new(self.kind, self.message).with_outcome(outcome)
+    }
+}
+
+/// A read that failed.
+pub(crate) fn read(error: ExecutionError) -> Error {
+    of_request(&error).of_read().with_source(error)
+}
+
+/// A row that is not what was written.
+pub(crate) fn corrupt(
+    what: &'static str,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    Error::new(ErrorKind::Corrupt, what).with_source(source)
+}
+
+/// An answer of another shape than the statement has.
+pub(crate) fn undecodable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    corrupt(
+        "a row could not be decoded; do the tables fit this version?",
+        source,
+    )
+}
+
+pub(crate) fn undecodable_row(error: DeserializationError) -> Error {
+    undecodable(error)
+}
+
+/// Connecting that took too long.
+pub(crate) fn connect_timeout(nodes: &[String], timeout: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!(
+            "no Cassandra answered at {} within {timeout:?}; is that the CQL port (9042), and is \
+             nothing in between?",
+            nodes.join(", ")
+        ),
+    )
+}
+
+/// Connecting that failed, with what to change.
+#[deny(clippy::wildcard_enum_match_arm)]
+pub(crate) fn connect(error: NewSessionError, nodes: &[String]) -> Error {
+    let nodes = nodes.join(", ");
+    let (kind, message) = match &error {
+        NewSessionError::FailedToResolveAnyHostname(_) => (
+            ErrorKind::Unavailable,
+            format!("none of the host names {nodes} could be resolved"),
+        ),
+        NewSessionError::EmptyKnownNodesList => (
+            ErrorKind::Invalid,
+            "no Cassandra node is named; name at least one as host:port".to_owned(),
+        ),
+        NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
+            ConnectionPoolError::Broken {
+                last_connection_error,
+            },
+        )) => of_connection(last_connection_error, &nodes),
+        NewSessionError::MetadataError(_) => (
+            ErrorKind::Unavailable,
+            format!("the cluster at {nodes} did not say which nodes and keyspaces it has"),
+        ),
+        NewSessionError::UseKeyspaceError(_) | NewSessionError::IllegalConfig(_) | _ => (
+            ErrorKind::Internal,
+            "the driver refused its configuration".to_owned(),
+        ),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+#[deny(clippy::wildcard_enum_match_arm)]
+fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
+    let not_cassandra = || {
+        (
+            ErrorKind::Unavailable,
+            format!(
+                "what listens at {nodes} does not speak CQL; name the CQL port, 9042 unless changed"
+            ),
+        )
+    };
+    match error {
+        ConnectionError::ConnectTimeout => (
+            ErrorKind::Unavailable,
+            format!("no connection to {nodes} came about in time; is the address right?"),
+        ),
+        ConnectionError::IoError(io) => (
+            ErrorKind::Unavailable,
+            format!("cannot connect to {nodes}: {io}; does Cassandra run there?"),
+        ),
+        ConnectionError::ConnectionSetupRequestError(setup) => match setup.get_error() {
+            ConnectionSetupRequestErrorKind::MissingAuthentication => (
+                ErrorKind::Invalid,
+                format!("the cluster at {nodes} asks for a user and a password; configure them"),
+            ),
+            ConnectionSetupRequestErrorKind::DbError(DbError::AuthenticationError, _)
+            | ConnectionSetupRequestErrorKind::StartAuthSessionError(_)
+            | ConnectionSetupRequestErrorKind::AuthChallengeEvaluationError(_)
+            | ConnectionSetupRequestErrorKind::AuthFinishError(_) => (
+                ErrorKind::Invalid,
+                format!("user or password is wrong for the cluster at {nodes}"),
+            ),
+            ConnectionSetupRequestErrorKind::DbError(..) => (
+                ErrorKind::Unavailable,
+                format!("the node at {nodes} refused the connection"),
+            ),
+            ConnectionSetupRequestErrorKind::CqlRequestSerialization(_)
+            | ConnectionSetupRequestErrorKind::BodyExtensionsParseError(_)
+            | ConnectionSetupRequestErrorKind::UnableToAllocStreamId
+            | ConnectionSetupRequestErrorKind::BrokenConnection(_)
+            | ConnectionSetupRequestErrorKind::UnexpectedResponse(_)
+            | ConnectionSetupRequestErrorKind::CqlSupportedParseError(_)
+            | ConnectionSetupRequestErrorKind::CqlAuthenticateParseError(_)
+            | ConnectionSetupRequestErrorKind::CqlAuthSuccessParseError(_)
+            | ConnectionSetupRequestErrorKind::CqlAuthChallengeParseError(_)
+            | ConnectionSetupRequestErrorKind::CqlErrorParseError(_)
+            | _ => not_cassandra(),
+        },
+        // Right after the first request: what answered was no frame of the protocol.
+        ConnectionError::BrokenConnection(_) => not_cassandra(),
+        ConnectionError::NoSourcePortForShard(_)
+        | ConnectionError::TranslationError(_)
+        | ConnectionError::UseKeyspaceError(_)
+        | _ => (
+            ErrorKind::Unavailable,
+            format!("the connection to {nodes} could not be set up"),
+        ),
+    }
+}
+
+/// A statement that no node prepared: the tables are not those that this version knows.
+#[deny(clippy::wildcard_enum_match_arm)]
+pub(crate) fn prepare(error: PrepareError) -> Error {
+    let (kind, message) = match &error {
+        PrepareError::AllAttemptsFailed {
+            first_attempt: RequestAttemptError::DbError(DbError::Unauthorized, _),
+        } => (
+            ErrorKind::Invalid,
+            "the user may not use the tables; grant SELECT and MODIFY on the keyspace",
+        ),
+        PrepareError::AllAttemptsFailed {
+            first_attempt: RequestAttemptError::DbError(..),
+        } => (
+            ErrorKind::Invalid,
+            "the tables in the keyspace are not those of the messenger; name another keyspace, or \
+             run the migration",
+        ),
+        PrepareError::AllAttemptsFailed { .. }
+        | PrepareError::ConnectionPoolError(_)
+        | PrepareError::PreparedStatementIdsMismatch
+        | _ => (
+            ErrorKind::Unavailable,
+            "the statements could not be prepared on any node",
+        ),
+    };
+    Error::new(kind, message).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scylla::errors::WriteType;
+    use scylla::statement::Consistency;
+
+    fn server(error: DbError) -> Verdict {
+        of_attempt(&RequestAttemptError::DbError(error, String::new()))
+    }
+
+    #[test]
+    fn whatever_may_have_been_written_is_unknown() {
+        for write_type in [WriteType::Batch, WriteType::BatchLog, WriteType::Cas] {
+            let error = DbError::WriteTimeout {
+                consistency: Consistency::LocalQuorum,
+                received: 0,
+                required: 1,
+                write_type,
+            };
+            assert_eq!(server(error).outcome, Outcome::Unknown);
+        }
+        assert_eq!(server(DbError::Overloaded).outcome, Outcome::Unknown);
+        assert_eq!(server(DbError::ServerError).outcome, Outcome::Unknown);
+        assert_eq!(server(DbError::Other(0x1700)).outcome, Outcome::Unknown);
+        assert_eq!(
+            of_request(&ExecutionError::RequestTimeout(Duration::ZERO)).outcome,
+            Outcome::Unknown
+        );
+    }
+
+    #[test]
+    fn what_was_refused_before_it_was_written_is_not_applied() {
+        let unavailable = DbError::Unavailable {
+            consistency: Consistency::LocalQuorum,
+            required: 2,
+            alive: 1,
+        };
+        assert_eq!(server(unavailable).outcome, Outcome::NotApplied);
+        assert_eq!(server(DbError::Invalid).outcome, Outcome::NotApplied);
+        assert_eq!(
+            of_attempt(&RequestAttemptError::UnableToAllocStreamId),
+            not_applied(
+                ErrorKind::Overloaded,
+                "too many requests wait for an answer already"
+            )
+        );
+        assert_eq!(
+            of_request(&ExecutionError::EmptyPlan).outcome,
+            Outcome::NotApplied
+        );
+    }
+}

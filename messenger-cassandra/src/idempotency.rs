@@ -1,0 +1,56 @@
+//! Keyed sends: one message for each (sender, key), for a day.
+//!
+//! The only lightweight transaction. It may be repeated after a time-out: if the first attempt won
+//! after all, the second one loses against it, and finds its own claim. So who won is never told
+//! by whether the transaction was applied, only by whose claim the row holds.
+
+use messenger_core::{Claim, Error, Fingerprint, MessageId, Reservation};
+use scylla::value::{CqlValue, Row};
+
+use crate::error;
+use crate::session::Db;
+
+pub(crate) async fn reserve(db: &Db, reservation: &Reservation) -> Result<Claim, Error> {
+    let ours = reservation.claim;
+    let values = (
+        reservation.sender_id.as_str(),
+        reservation.key.as_str(),
+        ours.message_id.as_uuid(),
+        ours.fingerprint.as_uuid(),
+    );
+    let rows = db.transaction(&db.statements.claim_key, values).await?;
+    let specs = rows.column_specs();
+    let column = |row: &Row, name: &str| {
+        let (index, _) = specs.get_by_name(name)?;
+        row.columns.get(index)?.clone()
+    };
+    let row = rows.single_row::<Row>().map_err(error::undecodable)?;
+    match column(&row, "[applied]") {
+        // ScyllaDB answers with all columns, and NULL in those of a row that was not there.
+        Some(CqlValue::Boolean(true)) => Ok(ours),
+        Some(CqlValue::Boolean(false)) => {
+            let uuid = |name| column(&row, name).and_then(|value| value.as_uuid());
+            held(uuid("message_id"), uuid("fingerprint"))
+        }
+        _ => Err(undecided()),
+    }
+}
+
+/// The claim in the row that was there before.
+fn held(message_id: Option<uuid::Uuid>, fingerprint: Option<uuid::Uuid>) -> Result<Claim, Error> {
+    let (Some(message_id), Some(fingerprint)) = (message_id, fingerprint) else {
+        return Err(undecided());
+    };
+    Ok(Claim {
+        message_id: MessageId::from_uuid(message_id)
+            .map_err(|source| error::corrupt("a stored claim is not a valid one", source))?,
+        fingerprint: Fingerprint::from(fingerprint),
+    })
+}
+
+fn undecided() -> Error {
+    Error::new(
+        messenger_core::ErrorKind::Corrupt,
+        "the transaction on an idempotency key did not say whose claim it holds",
+    )
+}

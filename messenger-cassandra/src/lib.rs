@@ -1,0 +1,232 @@
+//! A messenger store on Apache Cassandra, through the `scylla` driver.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), messenger_core::Error> {
+//! use messenger_cassandra::{CassandraConfig, CassandraStore};
+//! use messenger_core::Messenger;
+//!
+//! let config = CassandraConfig::from_url("cassandra://127.0.0.1:9042/messenger?replication=1")?;
+//! CassandraStore::migrate(&config).await?; // once, or at every start
+//! let messenger = Messenger::new(CassandraStore::connect(&config).await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to know before running it
+//!
+//! - **Clocks.** The clocks of the servers and of the nodes must be synchronized. When they are
+//!   more than two seconds apart, [`health`](messenger_core::Store::health) says so.
+//! - **Datacenters.** The rules of the [`Store`](messenger_core::Store) hold among processes that
+//!   use one datacenter. In several the views converge.
+//! - **Inboxes.** A page reads the conversations that were active in the epochs that it touches (6
+//!   hours unless the schema was made with others), so its bound is how many conversations of one
+//!   user are active in an epoch.
+//! - **Batches.** A send is a logged batch to three partitions, of at most 22 kB. Over 5 KiB the
+//!   server logs a warning unless `batch_size_warn_threshold` is raised; its limit of 50 KiB must
+//!   stay.
+//! - **Repair.** Run Cassandra's repair within the tables' `gc_grace_seconds`, as ever; a
+//!   recency row that was lost nevertheless is brought back by
+//!   [`rebuild_inbox`](CassandraStore::rebuild_inbox).
+//!
+//! # Modules, in reading order
+//!
+//! `schema` (the tables and why), `window` (buckets, epochs, write timestamps), `send` (what is
+//! written, in which order), `history` and `inbox` (what a page reads), `idempotency`, `seen` (what
+//! is remembered), `retry` and `error` (what may be repeated, and what is known afterwards).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use messenger_core::{
+    Claim, Conversation, ConversationId, Error, Message, MessageId, Outcome, Reservation, Slice,
+    Store, UserId,
+};
+
+mod config;
+mod conversations;
+mod error;
+mod history;
+mod idempotency;
+mod inbox;
+mod retry;
+mod schema;
+mod seen;
+mod send;
+mod session;
+mod statements;
+#[cfg(feature = "tls")]
+mod tls;
+mod window;
+
+pub use config::{CassandraConfig, Consistency, Replication};
+
+use seen::Seen;
+use session::Db;
+
+/// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
+///
+/// It lives on the tokio runtime that it was connected on.
+///
+/// # Metrics
+///
+/// Through the `metrics` facade: `messenger_cassandra_operation_duration_seconds` (histogram, by
+/// `operation` and `outcome`: `ok` or the kind of the error), `messenger_cassandra_retries_total`,
+/// `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
+/// `messenger_cassandra_leftovers_deleted_total`.
+#[derive(Clone, Debug)]
+pub struct CassandraStore {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    db: Arc<Db>,
+    seen: Seen,
+}
+
+impl CassandraStore {
+    /// Connects to a cluster whose keyspace has the tables.
+    ///
+    /// # Errors
+    ///
+    /// Within the connect timeout, each with what to change: no node can be reached or what
+    /// listens is no Cassandra ([`Unavailable`](messenger_core::ErrorKind::Unavailable) or
+    /// `Timeout`); wrong password, unknown datacenter, no tables (run [`migrate`](Self::migrate)),
+    /// tables of a newer version, or a replication in which majorities do not meet (`Invalid`).
+    pub async fn connect(config: &CassandraConfig) -> Result<Self, Error> {
+        let db = within(config, config.connect_timeout, Db::open(config)).await?;
+        db.warn_of_skew().await;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                db: Arc::new(db),
+                seen: Seen::new(config.remembered),
+            }),
+        })
+    }
+
+    /// Makes the keyspace and the tables, as far as they are not there. It may be run at every
+    /// start, and by several processes at once.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`connect`](Self::connect), and when the cluster has too few nodes for the
+    /// replication, or the user lacks the right to create.
+    pub async fn migrate(config: &CassandraConfig) -> Result<(), Error> {
+        let session = within(config, config.connect_timeout, session::open(config)).await?;
+        within(config, schema::LIMIT, schema::migrate(&session, config)).await
+    }
+
+    /// Brings back what a user's inbox lost: after a restore, or when data of the tables was lost
+    /// otherwise. Gives how many conversations the user has. Sends and reads may go on meanwhile.
+    ///
+    /// An inbox is found through rows that only nominate; a conversation whose row was lost is not
+    /// listed until someone writes in it, or until this was called.
+    ///
+    /// # Errors
+    ///
+    /// When a part could not be read or written in time. Calling it again is safe.
+    pub async fn rebuild_inbox(&self, user: &UserId) -> Result<u64, Error> {
+        measured("rebuild_inbox", inbox::rebuild(self.db(), user)).await
+    }
+
+    fn db(&self) -> &Arc<Db> {
+        &self.inner.db
+    }
+
+    /// A read with its deadline.
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let late = || error::timed_out().of_read();
+        measured(operation, self.db().deadline().bound(read, late)).await
+    }
+}
+
+/// Each method is one call into the room that it is named after.
+#[async_trait]
+impl Store for CassandraStore {
+    async fn append(&self, message: &Message) -> Result<(), Error> {
+        measured("append", send::append(self.db(), &self.inner.seen, message)).await
+    }
+
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, Error> {
+        self.read("message", history::message(self.db(), conversation, id))
+            .await
+    }
+
+    async fn history(
+        &self,
+        conversation: ConversationId,
+        slice: Slice,
+    ) -> Result<Vec<Message>, Error> {
+        self.read("history", history::page(self.db(), conversation, slice))
+            .await
+    }
+
+    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
+        self.read("inbox", inbox::page(self.db(), user, slice))
+            .await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
+        self.read("conversation", conversations::conversation(self.db(), id))
+            .await
+    }
+
+    async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
+        let late = || error::timed_out().of_write(Outcome::Unknown);
+        let reserve = idempotency::reserve(self.db(), reservation);
+        measured("reserve", self.db().deadline().bound(reserve, late)).await
+    }
+
+    async fn health(&self) -> Result<(), Error> {
+        self.read("health", self.db().health()).await
+    }
+
+    fn settle(&self) -> Duration {
+        self.db().timeout + session::TOLERATED_SKEW
+    }
+}
+
+/// Names the operation in its error, and measures how long it took.
+async fn measured<T>(
+    operation: &'static str,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    let result = future
+        .await
+        .map_err(|error| error.with_operation(operation));
+    let outcome = match &result {
+        Ok(_) => "ok",
+        Err(error) => {
+            tracing::debug!(%error, source = ?std::error::Error::source(error), "failed");
+            error.kind().as_str()
+        }
+    };
+    metrics::histogram!(
+        "messenger_cassandra_operation_duration_seconds",
+        "operation" => operation,
+        "outcome" => outcome,
+    )
+    .record(started.elapsed());
+    result
+}
+
+async fn within<T>(
+    config: &CassandraConfig,
+    limit: Duration,
+    future: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, future).await {
+        Ok(result) => result,
+        Err(_) => Err(error::connect_timeout(&config.nodes, limit)),
+    }
+}

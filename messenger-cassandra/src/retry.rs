@@ -1,0 +1,123 @@
+//! What may be repeated.
+//!
+//! Every statement here may be executed twice, by its write timestamps and keys, so the driver may
+//! repeat it also when the fate of an attempt is unknown, which its own policy does not do for
+//! write timeouts. But the fate is remembered: when a first attempt timed out and a second one was
+//! refused, the write as a whole is still unknown, whatever the last error says.
+//!
+//! An attempt goes to another node, but where the node itself is not to blame; at most
+//! [`RETRIES`] times; and all attempts share one request timeout.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use messenger_core::Outcome;
+use metrics::counter;
+use scylla::errors::{DbError, RequestAttemptError};
+use scylla::policies::retry::{RequestInfo, RetryDecision, RetryPolicy, RetrySession};
+
+use crate::error;
+
+/// How often a request is repeated at most.
+const RETRIES: u32 = 2;
+
+/// The policy of one request, or of many reads, which share nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Retry {
+    maybe_applied: Arc<AtomicBool>,
+}
+
+impl Retry {
+    /// Whether an attempt, also one before the last, may have been applied.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.maybe_applied.load(Ordering::Relaxed) {
+            Outcome::Unknown
+        } else {
+            Outcome::NotApplied
+        }
+    }
+}
+
+impl RetryPolicy for Retry {
+    fn new_session(&self) -> Box<dyn RetrySession> {
+        Box::new(Session {
+            left: RETRIES,
+            maybe_applied: Arc::clone(&self.maybe_applied),
+        })
+    }
+}
+
+struct Session {
+    left: u32,
+    maybe_applied: Arc<AtomicBool>,
+}
+
+impl RetrySession for Session {
+    fn decide_should_retry(&mut self, request: RequestInfo<'_>) -> RetryDecision {
+        if error::of_attempt(request.error).outcome == Outcome::Unknown {
+            self.maybe_applied.store(true, Ordering::Relaxed);
+        }
+        if self.left == 0 || !request.is_idempotent {
+            return RetryDecision::DontRetry;
+        }
+        let decision = decide(request.error);
+        if decision != RetryDecision::DontRetry {
+            self.left -= 1;
+            counter!("messenger_cassandra_retries_total").increment(1);
+        }
+        decision
+    }
+
+    fn reset(&mut self) {
+        self.left = RETRIES;
+    }
+}
+
+#[deny(clippy::wildcard_enum_match_arm)]
+fn decide(error: &RequestAttemptError) -> RetryDecision {
+    const SAME: RetryDecision = RetryDecision::RetrySameTarget(None);
+    const NEXT: RetryDecision = RetryDecision::RetryNextTarget(None);
+    const NONE: RetryDecision = RetryDecision::DontRetry;
+    match error {
+        RequestAttemptError::BrokenConnectionError(_)
+        | RequestAttemptError::UnableToAllocStreamId => NEXT,
+        RequestAttemptError::DbError(error, _) => match error {
+            // This node is in trouble; another one may not be.
+            DbError::Overloaded
+            | DbError::ServerError
+            | DbError::IsBootstrapping
+            | DbError::RateLimitReached { .. } => NEXT,
+            // This node sees too few replicas; another one may see more.
+            DbError::Unavailable { .. } => NEXT,
+            // Replicas were too slow. By now the coordinator knows which, and asks others; and a
+            // cluster of one node has no next target.
+            DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } => SAME,
+            // It would fail the same way again.
+            DbError::ReadFailure { .. }
+            | DbError::WriteFailure { .. }
+            | DbError::TruncateError
+            | DbError::SyntaxError
+            | DbError::Invalid
+            | DbError::AlreadyExists { .. }
+            | DbError::FunctionFailure { .. }
+            | DbError::AuthenticationError
+            | DbError::Unauthorized
+            | DbError::ConfigError
+            | DbError::ProtocolError
+            // The driver prepares it again by itself.
+            | DbError::Unprepared { .. }
+            | DbError::Other(_)
+            | _ => NONE,
+        },
+        RequestAttemptError::SerializationError(_)
+        | RequestAttemptError::CqlRequestSerialization(_)
+        | RequestAttemptError::BodyExtensionsParseError(_)
+        | RequestAttemptError::CqlResultParseError(_)
+        | RequestAttemptError::CqlErrorParseError(_)
+        | RequestAttemptError::UnexpectedResponse(_)
+        | RequestAttemptError::RepreparedIdChanged { .. }
+        | RequestAttemptError::RepreparedIdMissingInBatch
+        | RequestAttemptError::NonfinishedPagingState
+        | _ => NONE,
+    }
+}

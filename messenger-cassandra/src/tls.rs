@@ -1,0 +1,82 @@
+//! Connections over TLS (feature `tls`), through rustls.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use messenger_core::{Error, ErrorKind};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use scylla::client::session::TlsContext;
+
+use crate::CassandraConfig;
+
+/// How nodes are authenticated.
+#[derive(Clone)]
+pub(crate) struct Tls(Arc<ClientConfig>);
+
+impl CassandraConfig {
+    /// Talks TLS to the nodes, which must show a certificate for their IP address that one of the
+    /// authorities in this PEM file has signed. In a URL: the option `ca_file`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when the file cannot be read or holds no certificate.
+    pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let roots = read_authorities(path)?;
+        let config = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(self.with_tls(Arc::new(config)))
+    }
+
+    /// Talks TLS to the nodes, as configured: with client certificates, say.
+    pub fn with_tls(mut self, config: Arc<ClientConfig>) -> Self {
+        self.tls = Some(Tls(config));
+        self
+    }
+}
+
+fn read_authorities(path: &Path) -> Result<RootCertStore, Error> {
+    let wrong = |what: String| {
+        Error::new(
+            ErrorKind::Invalid,
+            format!("{what} in the CA file {}", path.display()),
+        )
+    };
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path)
+        .map_err(|error| wrong(format!("no certificate can be read ({error})")))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| wrong(format!("bad PEM ({error})")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(format!("bad certificate ({error})")))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("there is no certificate".to_owned()));
+    }
+    Ok(roots)
+}
+
+impl Tls {
+    pub(crate) fn context(&self) -> TlsContext {
+        TlsContext::from(Arc::clone(&self.0))
+    }
+}
+
+impl PartialEq for Tls {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Tls {}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
