@@ -88,10 +88,6 @@ impl Code {
         Self::ALL.into_iter().find(|code| code.info().name == name)
     }
 
-    pub(crate) fn status(self) -> StatusCode {
-        self.info().status
-    }
-
     pub(crate) const fn info(self) -> &'static Info {
         macro_rules! row {
             ($name:literal, $status:ident, $title:literal, $advice:literal) => {
@@ -504,7 +500,7 @@ mod tests {
 
     #[test]
     fn the_outcome_of_a_write_makes_the_status() {
-        let status = |error: Error| Problem::from(error).code().status().as_u16();
+        let status = |error: Error| Problem::from(error).code().info().status.as_u16();
         for kind in [
             ErrorKind::Overloaded,
             ErrorKind::Unavailable,

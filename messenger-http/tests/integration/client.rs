@@ -1,0 +1,96 @@
+//! The client of all tests: every answer is checked against the document.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use messenger_core::UserId;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::contract::{Answer, check};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client {
+    address: SocketAddr,
+}
+
+impl Client {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// Sends a request on a connection of its own.
+    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        drop(sender);
+        // What becomes of the connection after the answer is none of this client's business.
+        let _ = connection.await;
+        let answer = Answer {
+            status: head.status,
+            headers: head.headers,
+            body,
+        };
+        check(&method, &path, &answer);
+        answer
+    }
+
+    pub(crate) async fn method(&self, method: Method, path: &str) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "test");
+        self.request(request.body(Full::default()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.method(Method::GET, path).await
+    }
+
+    /// A GET that must succeed.
+    pub(crate) async fn ok(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// Sends this body to be a message.
+    pub(crate) async fn post(&self, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::post("/api/messages/").header("host", "test");
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.request(request.body(Full::new(body.into())).unwrap())
+            .await
+    }
+
+    /// Sends a message that must be taken.
+    pub(crate) async fn send(&self, sender: &UserId, receiver: &UserId, content: &str) -> Value {
+        let answer = self.post(message(sender, receiver, content), &[]).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+}
+
+/// The body of a message to be sent.
+pub(crate) fn message(sender: &UserId, receiver: &UserId, content: &str) -> String {
+    json!({"sender_id": sender, "receiver_id": receiver, "content": content}).to_string()
+}
+
+/// The conversation of a message.
+pub(crate) fn conversation_of(message: &Value) -> &str {
+    message["conversation_id"].as_str().unwrap()
+}

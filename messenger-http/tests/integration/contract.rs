@@ -1,0 +1,217 @@
+//! Checks answers against the OpenAPI document, with no help from the code that wrote it.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+pub(crate) static DOCUMENT: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_str(messenger_http::openapi_json()).unwrap());
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next();
+        assert!(values.next().is_none(), "{name} is there twice");
+        value.map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Headers of HTTP itself, and of the server's connections.
+const OF_HTTP: [&str; 4] = ["content-length", "content-type", "date", "connection"];
+
+/// Panics unless the document allows this answer to this request.
+pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
+    let context = format!("{method} {path}: {answer:?}");
+    let verb = match *method {
+        Method::HEAD => "get".to_owned(),
+        _ => method.as_str().to_ascii_lowercase(),
+    };
+    let path = path.split('?').next().unwrap();
+    let Some(item) = path_item(path) else {
+        assert_eq!(answer.status, 404, "{context}");
+        return check_undocumented(method, answer, &context);
+    };
+    let Some(operation) = item.get(&verb) else {
+        assert_eq!(answer.status, 405, "{context}");
+        assert_eq!(answer.header("allow").unwrap(), allow(item), "{context}");
+        return check_undocumented(method, answer, &context);
+    };
+    let response = &operation["responses"][answer.status.as_str()];
+    assert!(
+        response.is_object(),
+        "the status is not documented: {context}"
+    );
+    check_headers(response, answer, &context);
+    check_body(method, response, answer, &context);
+}
+
+/// A 404 or 405 belongs to no operation; it is a problem all the same.
+fn check_undocumented(method: &Method, answer: &Answer, context: &str) {
+    let schema = json!({"$ref": "#/components/schemas/Problem"});
+    let response = json!({"content": {"application/problem+json": {"schema": schema}}});
+    check_body(method, &response, answer, context);
+    assert!(answer.header("x-request-id").is_some(), "{context}");
+    assert_eq!(
+        answer.header("cache-control"),
+        Some("no-store"),
+        "{context}"
+    );
+}
+
+/// The methods of a path, as `Allow` has them.
+pub(crate) fn allow(item: &Value) -> &'static str {
+    match (item.get("get"), item.get("post")) {
+        (Some(_), None) => "GET, HEAD",
+        (None, Some(_)) => "POST",
+        _ => panic!("a path with both: {item}"),
+    }
+}
+
+/// The path item whose template fits, constant segments first, as OpenAPI says.
+fn path_item(path: &str) -> Option<&'static Value> {
+    let segments = |path: &'_ str| -> Vec<String> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.split('/').map(str::to_owned).collect()
+    };
+    let wanted = segments(path);
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let mut fitting: Vec<_> = paths
+        .iter()
+        .filter_map(|(template, item)| {
+            let template = segments(template);
+            let fits = template.len() == wanted.len()
+                && template.iter().zip(&wanted).all(|(template, segment)| {
+                    template == segment || template.starts_with('{') && !segment.is_empty()
+                });
+            let variables = template
+                .iter()
+                .filter(|segment| segment.starts_with('{'))
+                .count();
+            fits.then_some((variables, item))
+        })
+        .collect();
+    fitting.sort_by_key(|(variables, _)| *variables);
+    fitting.first().map(|(_, item)| *item)
+}
+
+fn resolve(value: &Value) -> &Value {
+    match value["$ref"].as_str() {
+        Some(reference) => DOCUMENT
+            .pointer(reference.strip_prefix('#').unwrap())
+            .unwrap(),
+        // A value of the document itself.
+        None => value,
+    }
+}
+
+fn check_headers(response: &Value, answer: &Answer, context: &str) {
+    let none = Map::new();
+    let documented = response["headers"].as_object().unwrap_or(&none);
+    for (name, header) in documented {
+        let header = resolve(header);
+        match answer.header(name) {
+            Some(value) => validate(&header["schema"], &value.into(), context),
+            None => assert_ne!(header["required"], true, "{name} is missing: {context}"),
+        }
+    }
+    for name in answer.headers.keys().map(|name| name.as_str()) {
+        assert!(
+            OF_HTTP.contains(&name)
+                || documented
+                    .keys()
+                    .any(|known| known.eq_ignore_ascii_case(name)),
+            "{name} is not documented: {context}"
+        );
+    }
+}
+
+fn check_body(method: &Method, response: &Value, answer: &Answer, context: &str) {
+    let Some(content) = response.get("content") else {
+        assert!(answer.body.is_empty(), "{context}");
+        return;
+    };
+    let full_type = answer.header("content-type").expect(context);
+    let media_type = full_type.split(';').next().unwrap();
+    let schema = &content[media_type]["schema"];
+    assert!(
+        schema.is_object(),
+        "{media_type} is not documented: {context}"
+    );
+    let length: usize = answer
+        .header("content-length")
+        .expect(context)
+        .parse()
+        .unwrap();
+    if method == Method::HEAD {
+        assert!(answer.body.is_empty(), "{context}");
+        return;
+    }
+    assert_eq!(length, answer.body.len(), "{context}");
+    if !media_type.ends_with("json") {
+        // Whether bytes are a string is all that the document says of other types.
+        return;
+    }
+    let body: Value = serde_json::from_slice(&answer.body).expect(context);
+    validate(schema, &body, context);
+    if media_type == "application/problem+json" {
+        assert_eq!(body["status"], answer.status.as_u16(), "{context}");
+        let path = format!("/problems/{}", body["code"].as_str().unwrap());
+        assert_eq!(body["type"], path, "{context}");
+        assert_eq!(
+            body["request_id"].as_str(),
+            answer.header("x-request-id"),
+            "{context}"
+        );
+    }
+}
+
+/// Validates against a schema of the document, in which no object may have other members than
+/// those that it names.
+fn validate(schema: &Value, value: &Value, context: &str) {
+    static VALIDATORS: LazyLock<Mutex<HashMap<String, &'static jsonschema::Validator>>> =
+        LazyLock::new(Mutex::default);
+    let key = schema.to_string();
+    let known = VALIDATORS.lock().unwrap().get(&key).copied();
+    let validator = known.unwrap_or_else(|| {
+        let new: &'static _ = Box::leak(Box::new(validator(schema)));
+        VALIDATORS.lock().unwrap().insert(key, new);
+        new
+    });
+    let errors: Vec<_> = validator
+        .iter_errors(value)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}\n{context}");
+}
+
+fn validator(schema: &Value) -> jsonschema::Validator {
+    let mut schemas = DOCUMENT["components"]["schemas"].clone();
+    for schema in schemas.as_object_mut().unwrap().values_mut() {
+        if schema["type"] == "object" {
+            schema["additionalProperties"] = false.into();
+        }
+    }
+    let root = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "components": {"schemas": schemas},
+        "allOf": [schema],
+    });
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(&root)
+        .unwrap()
+}
