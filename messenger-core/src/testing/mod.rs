@@ -62,6 +62,26 @@
 //! A case that fails answers with a [`Failure`] that says what was done, what was expected and
 //! what came. A case that takes longer than [`Case::TIME_LIMIT`] fails too.
 //!
+//! # Run the model
+//!
+//! Cases try what somebody thought of. [`Lockstep`] makes up calls: it drives a
+//! [`Messenger`](crate::Messenger) over one or several stores and over the [`Model`], a few ordered
+//! maps, and compares each answer. When they disagree it looks for the shortest list of calls that
+//! shows it, and prints that.
+//!
+//! ```
+//! # use messenger_core::testing::ModelStore as MyStore;
+//! use messenger_core::testing::Lockstep;
+//!
+//! let runtime = tokio::runtime::Runtime::new()?;
+//! let figures = Lockstep::new()
+//!     .with_store("mine", MyStore::new)
+//!     .with_cases(20) // else from PROPTEST_CASES, else 256
+//!     .run(&runtime)?;
+//! println!("no disagreement: {figures}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What the suite cannot see
 //!
 //! It does not kill processes, cut networks or skew the clocks of machines: rule 8 under a crash
@@ -76,8 +96,10 @@ mod check;
 mod client;
 mod failure;
 mod gate;
+mod lockstep;
 mod manual_time;
 mod model;
+mod sending;
 mod settling;
 mod stage;
 
@@ -85,6 +107,7 @@ pub use builder::{Fresh, StoreBuilder};
 pub use cases::{Case, cases};
 pub use failure::Failure;
 pub use gate::{Gate, Held, Point};
+pub use lockstep::{Figures, Lockstep};
 pub use manual_time::ManualTime;
 pub use model::{Model, ModelStore};
 pub use settling::Settling;

@@ -26,7 +26,7 @@ pub(crate) struct Stage {
     /// Another client of the same data, or the same one where a store has only one.
     pub(crate) other: Arc<dyn Store>,
     pub(crate) has_other: bool,
-    suffix: String,
+    names: Names,
     // Dropped last.
     _guard: Option<Box<dyn std::any::Any + Send + Sync>>,
 }
@@ -42,14 +42,14 @@ impl Stage {
             has_other: other.is_some(),
             other: other.unwrap_or_else(|| Arc::clone(&store)),
             store,
-            suffix: suffix(),
+            names: names(),
             _guard: guard,
         }
     }
 
     /// A user who takes part in this case and in nothing else.
     pub(crate) fn user(&self, name: &str) -> Result<UserId, Failure> {
-        Ok(UserId::new(format!("{name}.{}", self.suffix))?)
+        self.names.user(name)
     }
 
     /// `user` with a number behind the name.
@@ -104,8 +104,19 @@ impl Stage {
     }
 }
 
-/// Enough random letters that no two runs share a user.
-fn suffix() -> String {
+/// Names that nobody else has.
+pub(crate) struct Names {
+    suffix: String,
+}
+
+impl Names {
+    pub(crate) fn user(&self, name: &str) -> Result<UserId, Failure> {
+        Ok(UserId::new(format!("{name}.{}", self.suffix))?)
+    }
+}
+
+/// Enough random letters behind each name that no two runs share a user.
+pub(crate) fn names() -> Names {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut random: u64 = rand::random();
     let letters = std::iter::repeat_with(|| {
@@ -113,7 +124,9 @@ fn suffix() -> String {
         random /= 32;
         char::from(letter)
     });
-    letters.take(12).collect()
+    Names {
+        suffix: letters.take(12).collect(),
+    }
 }
 
 /// Two users who write to each other.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::testing::client::{Client, History, Inbox, List};
 use crate::testing::failure::{Verdict, ensure};
+use crate::testing::sending::Sending;
 use crate::testing::stage::{Pair, Stage, exact_id};
-use crate::testing::{Failure, Gate, Held, ManualTime, Model, Point, Settling, check};
-use crate::{Clock, Error, Message, Messenger, NewMessage, Store};
+use crate::testing::{Failure, Gate, ManualTime, Model, Point, Settling, check};
+use crate::{Clock, Message, Messenger, NewMessage, Store};
 
 /// A gate before the store, and a messenger over it.
 fn gated(stage: &Stage) -> (Gate, Messenger, ManualTime) {
@@ -21,43 +22,6 @@ fn gated(stage: &Stage) -> (Gate, Messenger, ManualTime) {
     let gate = Gate::new(Arc::clone(&stage.store));
     let messenger = Messenger::with_clock(gate.clone(), time.clock());
     (gate, messenger, time)
-}
-
-/// A send that is held up.
-struct Sending {
-    message: Message,
-    held: Held,
-    task: JoinHandle<Result<Message, Error>>,
-}
-
-impl Sending {
-    async fn start(
-        gate: &Gate,
-        messenger: &Messenger,
-        point: Point,
-        message: NewMessage,
-    ) -> Result<Self, Failure> {
-        let held = gate.hold(point);
-        let messenger = messenger.clone();
-        let task = tokio::spawn(async move { messenger.send(message).await });
-        let message = held.arrived().await?;
-        Ok(Self {
-            message,
-            held,
-            task,
-        })
-    }
-
-    async fn finish(self) -> Result<Message, Failure> {
-        self.held.release();
-        Ok(self.task.await??)
-    }
-
-    async fn drop(self) {
-        self.task.abort();
-        // It was aborted, and says so.
-        let _ = self.task.await;
-    }
 }
 
 /// When the client comes to the list that it will catch up with.
