@@ -75,7 +75,12 @@ impl Conversation {
             let passed = u128::from(self.end - self.begin) * u128::from(made);
             self.begin + (passed / u128::from(self.messages)) as u64
         });
-        let start = millis_at(self.rng.random_range(from..=to));
+        // The last one is not long before the conversation's end, so that some end lately.
+        let earliest = match self.made + len == self.messages {
+            true => to - (to - from) / 16,
+            false => from,
+        };
+        let start = millis_at(self.rng.random_range(earliest..=to));
         let room = millis_at(to).saturating_sub(start);
 
         let mut offsets = vec![0];

@@ -1,0 +1,270 @@
+//! The messenger over HTTP: `cargo run --example server -- --demo`, and `--help` for the rest.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use clap::{Parser, ValueEnum};
+use examples::generate::{DEFAULT_SEED, Plan, Sizes, generate};
+use examples::program;
+use examples::store::{StoreArgs, StoreKind};
+use messenger_core::{InboxQuery, Messenger, Timestamp, UserId};
+use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// A messenger over HTTP: one-to-one messages, conversations and inboxes.
+///
+/// There is no authentication: who reaches the server may read every conversation and write in any
+/// name. So it listens on this machine alone unless told otherwise.
+#[derive(Debug, Parser)]
+#[command(name = "server")]
+struct Arguments {
+    /// The address to listen on. Port 0 takes any free one.
+    #[arg(
+        long,
+        env = "MESSENGER_LISTEN",
+        default_value = "127.0.0.1:8000",
+        value_name = "HOST:PORT",
+        value_parser = host_and_port
+    )]
+    listen: String,
+
+    /// Fills the store with test data, unless user 1 has conversations already.
+    #[arg(long, env = "MESSENGER_DEMO", value_parser = yes_or_no)]
+    demo: bool,
+
+    /// How the log is written, on the standard error.
+    #[arg(
+        long,
+        env = "MESSENGER_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    log_format: LogFormat,
+
+    /// What is logged: a level, or levels by module, such as info,messenger_http=debug.
+    #[arg(
+        long,
+        env = "MESSENGER_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        value_parser = log_filter
+    )]
+    log: String,
+
+    /// How long the server goes on taking requests after SIGTERM or Ctrl-C, while
+    /// /health/ready says that it stops: time for load balancers to notice.
+    #[arg(
+        long,
+        env = "MESSENGER_SHUTDOWN_DELAY",
+        default_value = "0",
+        value_name = "SECONDS",
+        value_parser = seconds
+    )]
+    shutdown_delay: Duration,
+
+    /// How long the requests that are then in flight may take.
+    #[arg(
+        long,
+        env = "MESSENGER_SHUTDOWN_TIMEOUT",
+        default_value = "30",
+        value_name = "SECONDS",
+        value_parser = seconds
+    )]
+    shutdown_timeout: Duration,
+
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    program::end(run(program::arguments()).await)
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    start_log(&arguments);
+    let mut stop = pin!(stop_signal()?);
+    let (listener, service) = tokio::select! {
+        started = start(&arguments) => started?,
+        () = &mut stop => return Ok(()),
+    };
+    announce(listener.local_addr()?, &arguments);
+    let drained = serve(listener, service, arguments.server_config(), stop).await;
+    ensure!(
+        drained.is_complete(),
+        "--shutdown-timeout was over with {} requests and {} sends in flight",
+        drained.connections_cut,
+        drained.sends_left,
+    );
+    info!("stopped");
+    Ok(())
+}
+
+/// All that has to be there before the first request.
+async fn start(arguments: &Arguments) -> Result<(TcpListener, MessengerService)> {
+    let listener = listen(&arguments.listen).await?;
+    let messenger = Messenger::new(arguments.store.open().await?);
+    if arguments.demo {
+        fill(&messenger).await.context("no test data")?;
+    }
+    let service = MessengerService::with_config(messenger, service_config()?);
+    Ok((listener, service))
+}
+
+impl Arguments {
+    fn server_config(&self) -> ServerConfig {
+        let mut config = ServerConfig::default();
+        config.shutdown_delay = self.shutdown_delay;
+        config.shutdown_timeout = self.shutdown_timeout;
+        config
+    }
+}
+
+fn service_config() -> Result<ServiceConfig> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(LATENCY_BUCKETS)?
+        .install_recorder()?;
+    tokio::spawn(keep_up(recorder.clone()));
+    Ok(ServiceConfig::default().with_metrics(move || recorder.render()))
+}
+
+/// Moves measurements into their buckets also while nobody asks for them; they would pile up.
+async fn keep_up(recorder: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        recorder.run_upkeep();
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; another program listens there: choose another port with --listen, or 0 for any"
+            }
+            _ => "",
+        };
+        anyhow!("cannot listen on {address}: {error}{advice}")
+    })
+}
+
+/// Says where the server is: on the standard output, or in the log where that is JSON.
+fn announce(address: SocketAddr, arguments: &Arguments) {
+    let url = format!("http://{address}");
+    let store = arguments.store.kind().name();
+    match arguments.log_format {
+        LogFormat::Text => {
+            println!("messenger listening on {url} (docs: {url}/docs, store: {store})");
+            if arguments.demo {
+                println!("try: curl {url}/api/conversations/user/1");
+            } else if arguments.store.kind() == StoreKind::Memory {
+                println!("it is empty; --demo fills it with test data");
+            }
+        }
+        LogFormat::Json => info!(url, docs = format!("{url}/docs"), store, "listening"),
+    }
+    if !address.ip().is_loopback() {
+        warn!(%address, "no authentication: who reaches this address may read and write everything");
+    }
+}
+
+/// Puts test data in.
+async fn fill(messenger: &Messenger) -> Result<()> {
+    let inbox = messenger.inbox(&UserId::from(1), InboxQuery::new()).await?;
+    if !inbox.items.is_empty() {
+        info!("user 1 has conversations already: no test data was added");
+        return Ok(());
+    }
+    let plan = Plan::new(Sizes::default(), DEFAULT_SEED, Timestamp::now())?;
+    generate(messenger, &plan, 16, || ()).await?;
+    let Sizes {
+        users,
+        conversations,
+        messages,
+        ..
+    } = plan.sizes();
+    info!(users, conversations, messages, "test data is in");
+    Ok(())
+}
+
+/// Is ready with the first SIGTERM or Ctrl-C. The second one ends the program at once.
+fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut next = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Ok(async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            warn!("a second signal: ending at once");
+            std::process::exit(1);
+        });
+    })
+}
+
+fn start_log(arguments: &Arguments) {
+    let log = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_env_filter(EnvFilter::new(&arguments.log));
+    match arguments.log_format {
+        LogFormat::Text => log
+            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
+            .init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<String> {
+    let well_formed = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    ensure!(
+        well_formed,
+        "it must be a host and a port, such as 127.0.0.1:8000 or [::1]:8000"
+    );
+    Ok(text.to_owned())
+}
+
+fn yes_or_no(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" | "" => Ok(false),
+        _ => bail!("it must be true or false"),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String> {
+    EnvFilter::try_new(text)
+        .context("it must be a level (error, warn, info, debug, trace) or such levels by module")?;
+    Ok(text.to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .context("it must be a number of seconds, such as 30 or 0.5")
+}

@@ -1,0 +1,80 @@
+//! As much of an HTTP client as the tests need.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// An answer of the server.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// A request that is under way.
+pub(crate) struct Request {
+    stream: TcpStream,
+}
+
+impl Request {
+    /// Connects and sends the beginning of a request.
+    pub(crate) fn begin(address: &str, beginning: &str) -> Self {
+        let mut stream = TcpStream::connect(address).expect("the server listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .expect("it is not zero");
+        stream
+            .write_all(beginning.as_bytes())
+            .expect("the server reads");
+        Self { stream }
+    }
+
+    /// Sends the rest and reads the answer, after which the server closes.
+    pub(crate) fn finish(mut self, rest: &str) -> Answer {
+        self.stream
+            .write_all(rest.as_bytes())
+            .expect("the server reads");
+        let mut answer = String::new();
+        self.stream
+            .read_to_string(&mut answer)
+            .expect("the server answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        let (status_line, headers) = head.split_once("\r\n").unwrap_or((head, ""));
+        let status = status_line.split(' ').nth(1).expect("a status line");
+        Answer {
+            status: status.parse().expect("a status is a number"),
+            headers: headers.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+}
+
+/// The answer to a GET.
+pub(crate) fn get(address: &str, path: &str) -> Answer {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    Request::begin(address, &head).finish("")
+}
+
+/// The head of a POST with a body of this length.
+pub(crate) fn head_of_post(address: &str, path: &str, len: usize) -> String {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n"
+    )
+}
+
+/// The answer to a POST of JSON.
+pub(crate) fn post(address: &str, path: &str, body: &str) -> Answer {
+    let head = head_of_post(address, path, body.len());
+    Request::begin(address, &head).finish(body)
+}

@@ -1,0 +1,19 @@
+use messenger_core::testing;
+
+use crate::process::{example, run};
+
+#[test]
+fn it_passes_every_case_of_the_suite() {
+    let report = run(&mut example("custom_store")).success();
+    for case in testing::cases() {
+        let name = case.to_string();
+        let line = report.lines().find(|line| line.contains(&name));
+        assert!(line.is_some_and(|line| line.ends_with("ok")), "{name}");
+    }
+}
+
+#[test]
+fn one_case_can_be_picked() {
+    let report = run(example("custom_store").arg("bounds_are_exclusive")).success();
+    assert!(report.contains("test result: ok. 2 passed"), "{report}");
+}
