@@ -194,6 +194,12 @@ impl CassandraConfig {
         Ok(())
     }
 
+    /// Other nodes to find the cluster by, each `host` or `host:port`.
+    pub fn with_nodes<N: Into<String>>(mut self, nodes: impl IntoIterator<Item = N>) -> Self {
+        self.nodes = nodes.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The keyspace of the tables: `messenger` unless told. Lower-case letters, digits and `_`.
     pub fn with_keyspace(mut self, keyspace: impl Into<String>) -> Self {
         self.keyspace = keyspace.into();

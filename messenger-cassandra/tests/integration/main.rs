@@ -4,10 +4,17 @@
 use libtest_mimic::Arguments;
 
 mod basic;
+mod conformance;
+mod faults;
+mod proxy;
+mod unclean;
 mod world;
 
 fn main() {
     let mut trials = Vec::new();
     trials.extend(basic::cases());
+    trials.extend(conformance::cases());
+    trials.extend(unclean::cases());
+    trials.extend(faults::cases());
     libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }

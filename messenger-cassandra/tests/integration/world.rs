@@ -21,7 +21,7 @@ pub(crate) type Verdict = Result<(), Failed>;
 /// A case on the shared node.
 pub(crate) fn case<F>(name: &str, play: impl FnOnce(World) -> F + Send + 'static) -> Trial
 where
-    F: Future<Output = Verdict> + Send + 'static,
+    F: Future<Output = Verdict>,
 {
     testkit::trial::with_shared(name, move |nodes| {
         let nodes = nodes.clone();
@@ -86,6 +86,14 @@ impl World {
         Pair {
             one: self.user("alice"),
             two: self.user("bob"),
+        }
+    }
+
+    /// Another two in the same case.
+    pub(crate) fn pair_named(&self, name: &str) -> Pair {
+        Pair {
+            one: self.user(&format!("alice.{name}")),
+            two: self.user(&format!("bob.{name}")),
         }
     }
 

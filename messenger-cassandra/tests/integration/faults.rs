@@ -1,0 +1,287 @@
+//! Faults between store and node: what is said of a write that failed is true, all views agree in
+//! the end, and a retry brings the message into all of them.
+
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use messenger_core::{
+    Conversation, ErrorKind, IdempotencyKey, Message, Messenger, NewMessage, Outcome, Slice, Store,
+};
+use scylla::errors::{DbError, WriteType};
+use scylla::statement::Consistency;
+
+use crate::proxy::{Fault, Proxied};
+use crate::world::{Verdict, World, case, id, views};
+
+pub(crate) fn cases() -> Vec<Trial> {
+    vec![
+        case("faults::of_a_cold_send", |world| sends(world, false)),
+        case("faults::of_a_warm_send", |world| sends(world, true)),
+        case("faults::of_a_keyed_send", keyed_sends),
+        case("faults::of_a_page", pages),
+        case(
+            "faults::an_earlier_attempt_is_not_forgotten",
+            earlier_attempt,
+        ),
+    ]
+}
+
+/// How many requests a call makes.
+const COLD_SEND: usize = 5;
+const WARM_SEND: usize = 1;
+const KEYED_SEND: usize = 1 + COLD_SEND;
+const PAGE: usize = 2;
+
+fn faults() -> Vec<Fault> {
+    let required = Consistency::LocalQuorum;
+    let errors = [
+        DbError::Unavailable {
+            consistency: required,
+            required: 2,
+            alive: 1,
+        },
+        DbError::WriteTimeout {
+            consistency: required,
+            received: 0,
+            required: 1,
+            write_type: WriteType::BatchLog,
+        },
+        DbError::ReadTimeout {
+            consistency: required,
+            received: 0,
+            required: 1,
+            data_present: false,
+        },
+        DbError::Overloaded,
+        DbError::ServerError,
+    ];
+    let mut faults = vec![
+        Fault::RequestLost,
+        Fault::AnswerLost,
+        Fault::AnswerLate,
+        Fault::BreaksBefore,
+        Fault::BreaksAfter,
+    ];
+    for error in errors {
+        faults.push(Fault::ErrorOnce(error.clone()));
+        faults.push(Fault::ErrorAlways(error));
+    }
+    faults
+}
+
+/// A fault, at which request, and what was said of the message.
+struct Told {
+    what: String,
+    message: Message,
+    outcome: Option<Outcome>,
+}
+
+impl Told {
+    /// `NotApplied` is true from now on; `Unknown` may still change.
+    async fn is_true_now(&self, world: &World) -> Verdict {
+        let views = views(&world.other, &self.message).await?;
+        let holds = match self.outcome {
+            None => views == [true; 4],
+            Some(Outcome::NotApplied) => views == [false; 4],
+            Some(Outcome::Unknown) => true,
+        };
+        if holds {
+            return Ok(());
+        }
+        let (what, outcome) = (&self.what, self.outcome);
+        Err(format!("{what}: told {outcome:?}, and the views show {views:?}").into())
+    }
+
+    /// After a while all views agree.
+    async fn is_settled(&self, world: &World) -> Verdict {
+        self.is_true_now(world).await?;
+        let views = views(&world.other, &self.message).await?;
+        if views == [true; 4] || views == [false; 4] {
+            return Ok(());
+        }
+        Err(format!("{}: the views disagree: {views:?}", self.what).into())
+    }
+}
+
+async fn sends(world: World, warm: bool) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let mut told = Vec::new();
+    let requests = if warm { WARM_SEND } else { COLD_SEND };
+    for fault in faults() {
+        for at in 0..requests {
+            let pair = world.pair_named(&format!("{}", told.len()));
+            if warm {
+                proxied.store.append(&pair.message(id(), "before")).await?;
+            }
+            let message = pair.message(id(), "hello");
+            proxied.prepare(&fault, at);
+            let outcome = outcome(proxied.store.append(&message).await)?;
+            proxied.heal().await?;
+            let what = format!("{fault:?} at request {at}");
+            // Before the batch nothing is applied; and an error that passed is no error.
+            let expected = match fault {
+                Fault::ErrorOnce(DbError::WriteTimeout { .. } | DbError::ReadTimeout { .. }) => {
+                    None
+                }
+                _ if at < requests - 1 => Some(Outcome::NotApplied),
+                Fault::ErrorOnce(DbError::Unavailable { .. })
+                | Fault::ErrorAlways(DbError::Unavailable { .. }) => Some(Outcome::NotApplied),
+                _ => Some(Outcome::Unknown),
+            };
+            if outcome != expected {
+                return Err(format!("{what}: told {outcome:?}, not {expected:?}").into());
+            }
+            told.push(Told {
+                what,
+                message,
+                outcome,
+            });
+            told[told.len() - 1].is_true_now(&world).await?;
+        }
+    }
+    retried(&world, &proxied, &told).await
+}
+
+/// What was told is still true after a while, and a retry brings every message into every view.
+async fn retried(world: &World, proxied: &Proxied, told: &[Told]) -> Verdict {
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for told in told {
+        told.is_settled(world).await?;
+    }
+    for told in told {
+        proxied.store.append(&told.message).await?;
+        for store in [&world.other, &proxied.store] {
+            let views = views(store, &told.message).await?;
+            if views != [true; 4] {
+                return Err(format!("{}, retried: {views:?}", told.what).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What was told of an append.
+fn outcome(result: Result<(), messenger_core::Error>) -> Result<Option<Outcome>, Failed> {
+    let Err(error) = result else {
+        return Ok(None);
+    };
+    if !error.is_retryable() {
+        return Err(format!("not retryable: {error:?}").into());
+    }
+    match error.outcome() {
+        Some(outcome) => Ok(Some(outcome)),
+        None => Err(format!("no outcome: {error:?}").into()),
+    }
+}
+
+/// Whatever fails, sending again under the same key gives one message, in every view.
+async fn keyed_sends(world: World) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let (here, elsewhere) = (
+        Messenger::new(proxied.store.clone()),
+        Messenger::new(world.other.clone()),
+    );
+    for (n, fault) in faults().into_iter().enumerate() {
+        for at in 0..KEYED_SEND {
+            let pair = world.pair_named(&format!("{n}.{at}"));
+            let hello = NewMessage::new(pair.one.clone(), pair.two.clone(), "hello")?;
+            let key = IdempotencyKey::new(format!("{n}.{at}"))?;
+            proxied.prepare(&fault, at);
+            let first = here.send_once(hello.clone(), key.clone()).await;
+            proxied.heal().await?;
+            // Two retries, through two servers.
+            let second = elsewhere.send_once(hello.clone(), key.clone()).await?;
+            let third = here.send_once(hello, key).await?;
+            assert_eq!(second.message, third.message, "{fault:?} at {at}");
+            assert!(third.replayed, "{fault:?} at {at}");
+            if let Ok(first) = first {
+                assert_eq!(first.message, second.message, "{fault:?} at {at}");
+                assert!(second.replayed && !first.replayed, "{fault:?} at {at}");
+            }
+            let history = world.store.history(pair.id(), Slice::newest(5)).await?;
+            assert_eq!(history, [second.message.clone()], "{fault:?} at {at}");
+            assert_eq!(views(&world.store, &second.message).await?, [true; 4]);
+        }
+    }
+    Ok(())
+}
+
+/// A page is right or it is an error that says to try again, within the timeout.
+async fn pages(world: World) -> Verdict {
+    let pair = world.pair();
+    let messages = [pair.message(id(), "one"), pair.message(id(), "two")];
+    for message in &messages {
+        world.store.append(message).await?;
+    }
+    let mut proxied = Proxied::new(&world).await?;
+    let [one, two] = messages;
+    for fault in faults() {
+        for at in 0..PAGE {
+            proxied.prepare(&fault, at);
+            let history = proxied.store.history(pair.id(), Slice::newest(5)).await;
+            is_right_or_retryable(history, &[two.clone(), one.clone()], &fault)?;
+            proxied.heal().await?;
+
+            let listed = Conversation::of(&two);
+            proxied.prepare(&fault, at);
+            let inbox = proxied.store.inbox(&pair.one, Slice::newest(5)).await;
+            is_right_or_retryable(inbox, std::slice::from_ref(&listed), &fault)?;
+            proxied.heal().await?;
+
+            proxied.prepare(&fault, at);
+            let conversation = proxied.store.conversation(pair.id()).await;
+            is_right_or_retryable(conversation, &Some(listed), &fault)?;
+            proxied.heal().await?;
+        }
+    }
+    Ok(())
+}
+
+fn is_right_or_retryable<T, E>(
+    found: Result<T, messenger_core::Error>,
+    expected: &E,
+    fault: &Fault,
+) -> Verdict
+where
+    T: PartialEq<E> + std::fmt::Debug,
+    E: ?Sized + std::fmt::Debug,
+{
+    let passes = matches!(
+        fault,
+        Fault::ErrorOnce(DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. })
+    );
+    match found {
+        Ok(found) if found == *expected => Ok(()),
+        Ok(found) => Err(format!("{fault:?}: {found:?}, not {expected:?}").into()),
+        Err(error) if passes => Err(format!("{fault:?} was not retried: {error:?}").into()),
+        Err(error) if error.outcome().is_some() => Err(format!("a read: {error:?}").into()),
+        Err(error) if error.is_retryable() && error.operation().is_some() => Ok(()),
+        Err(error) => Err(format!("{fault:?}: {error:?}").into()),
+    }
+}
+
+/// The first attempt may have been applied, the second was refused: nobody knows.
+async fn earlier_attempt(world: World) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let message = world.pair().message(id(), "hello");
+    proxied.prepare_errors(
+        COLD_SEND - 1,
+        [
+            DbError::WriteTimeout {
+                consistency: Consistency::LocalQuorum,
+                received: 0,
+                required: 1,
+                write_type: WriteType::Batch,
+            },
+            DbError::Unavailable {
+                consistency: Consistency::LocalQuorum,
+                required: 1,
+                alive: 0,
+            },
+        ],
+    );
+    let error = proxied.store.append(&message).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert_eq!(error.outcome(), Some(Outcome::Unknown), "{error:?}");
+    Ok(())
+}

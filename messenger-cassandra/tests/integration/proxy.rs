@@ -1,0 +1,144 @@
+//! A node behind a proxy that loses, delays and answers what it is told to.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use libtest_mimic::Failed;
+use messenger_cassandra::CassandraStore;
+use messenger_core::Store;
+use scylla::errors::DbError;
+use scylla_proxy::{
+    Condition, Node, Proxy, Reaction as _, RequestOpcode, RequestReaction, RequestRule,
+    ResponseOpcode, ResponseReaction, ResponseRule, RunningProxy, ShardAwareness,
+};
+
+use crate::world::{Verdict, World, eventually, failed};
+
+/// How long the store behind the proxy waits for an answer.
+pub(crate) const TIMEOUT: Duration = Duration::from_millis(700);
+
+/// Attempts that a request may have, and some more.
+const ALL_ATTEMPTS: usize = 10;
+
+/// What happens to one request of a call.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// The node never sees it.
+    RequestLost,
+    /// The node does it, and the answer gets lost.
+    AnswerLost,
+    /// The node does it, and answers when nobody waits any more.
+    AnswerLate,
+    /// The connection breaks before the node sees it.
+    BreaksBefore,
+    /// The connection breaks when the node has done it.
+    BreaksAfter,
+    /// The node answers with this error to the first attempt only.
+    ErrorOnce(DbError),
+    /// The node answers with this error to every attempt.
+    ErrorAlways(DbError),
+}
+
+/// A store that talks through a proxy.
+pub(crate) struct Proxied {
+    pub(crate) store: CassandraStore,
+    proxy: RunningProxy,
+}
+
+impl Proxied {
+    pub(crate) async fn new(world: &World) -> Result<Self, Failed> {
+        let nodes = testkit::cassandra::shared().map_err(failed)?;
+        let real: SocketAddr = nodes.contact_points()[0].parse()?;
+        let address = free_address()?;
+        let node = Node::builder()
+            .real_address(real)
+            .proxy_address(address)
+            .shard_awareness(ShardAwareness::Unaware)
+            .build();
+        let proxy = Proxy::new([node]).run().await?;
+        let config = world
+            .config
+            .clone()
+            .with_nodes([address.to_string()])
+            .with_addresses([(real, address)])
+            .with_request_timeout(TIMEOUT);
+        let store = CassandraStore::connect(&config).await?;
+        Ok(Self { store, proxy })
+    }
+
+    /// Lets this happen to the request after so many others, counted from now.
+    pub(crate) fn prepare(&mut self, fault: &Fault, after: usize) {
+        let node = &mut self.proxy.running_nodes[0];
+        let request = |reaction: RequestReaction, times| {
+            Some(vec![RequestRule(data(statement(), after, times), reaction)])
+        };
+        let response = |reaction: ResponseReaction| {
+            let result = Condition::ResponseOpcode(ResponseOpcode::Result);
+            Some(vec![ResponseRule(data(result, after, 1), reaction)])
+        };
+        match fault {
+            Fault::RequestLost => {
+                node.change_request_rules(request(RequestReaction::drop_frame(), 1))
+            }
+            Fault::AnswerLost => {
+                node.change_response_rules(response(ResponseReaction::drop_frame()))
+            }
+            Fault::AnswerLate => {
+                node.change_response_rules(response(ResponseReaction::delay(TIMEOUT * 3 / 2)));
+            }
+            Fault::BreaksBefore => {
+                node.change_request_rules(request(RequestReaction::drop_connection(), 1));
+            }
+            Fault::BreaksAfter => {
+                node.change_response_rules(response(ResponseReaction::drop_connection()));
+            }
+            Fault::ErrorOnce(error) => node
+                .change_request_rules(request(RequestReaction::forge_with_error(error.clone()), 1)),
+            Fault::ErrorAlways(error) => node.change_request_rules(request(
+                RequestReaction::forge_with_error(error.clone()),
+                ALL_ATTEMPTS,
+            )),
+        }
+    }
+
+    /// Answers the request after so many others with these errors, one for each attempt.
+    pub(crate) fn prepare_errors<const N: usize>(&mut self, after: usize, errors: [DbError; N]) {
+        // The first rule that holds acts, and those behind it are not asked: each counts only the
+        // requests that passed the ones before, which are the same for all.
+        let rules = errors.into_iter().map(|error| {
+            let condition = data(statement(), after, 1);
+            RequestRule(condition, RequestReaction::forge_with_error(error))
+        });
+        self.proxy.running_nodes[0].change_request_rules(Some(rules.collect()));
+    }
+
+    /// Lets everything through again, and waits until the store is well.
+    pub(crate) async fn heal(&mut self) -> Verdict {
+        self.proxy.turn_off_rules();
+        eventually("the store is well again", async || {
+            Ok(self.store.health().await.is_ok())
+        })
+        .await
+    }
+}
+
+/// A request that executes something.
+fn statement() -> Condition {
+    let opcode = Condition::RequestOpcode;
+    opcode(RequestOpcode::Execute).or(opcode(RequestOpcode::Batch))
+}
+
+/// Such a frame, after so many of its kind, so many times; and none of the connection on which the
+/// driver looks after the cluster.
+fn data(kind: Condition, after: usize, times: usize) -> Condition {
+    let own = Condition::not(Condition::ConnectionRegisteredAnyEvent);
+    let turn = Condition::not(Condition::TrueForLimitedTimes(after))
+        .and(Condition::TrueForLimitedTimes(times));
+    own.and(kind).and(turn)
+}
+
+/// An address that nobody listens at now.
+pub(crate) fn free_address() -> Result<SocketAddr, Failed> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
