@@ -1,7 +1,7 @@
 //! The messenger over HTTP: `cargo run --example server -- --demo`, and `--help` for the rest.
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use examples::store::{StoreArgs, StoreKind};
 use messenger_core::{InboxQuery, Messenger, Timestamp, UserId};
 use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, lookup_host};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
@@ -81,6 +81,11 @@ struct Arguments {
     )]
     shutdown_timeout: Duration,
 
+    /// Starts nothing: asks the server that listens at --listen whether it is ready, and ends, with
+    /// 0 if it is. For containers that hold no other program to ask with.
+    #[arg(long)]
+    health_check: bool,
+
     #[command(flatten)]
     store: StoreArgs,
 }
@@ -95,7 +100,12 @@ enum LogFormat {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::end(run(program::arguments()).await)
+    let arguments: Arguments = program::arguments();
+    program::end(if arguments.health_check {
+        health_check(&arguments.listen).await
+    } else {
+        run(arguments).await
+    })
 }
 
 async fn run(arguments: Arguments) -> Result<()> {
@@ -115,6 +125,41 @@ async fn run(arguments: Arguments) -> Result<()> {
     );
     info!("stopped");
     Ok(())
+}
+
+/// Whether the server that listens there is ready.
+async fn health_check(listen: &str) -> Result<()> {
+    let mut address = lookup_host(listen).await?.next().context("no address")?;
+    if address.ip().is_unspecified() {
+        // A server that listens on all addresses of the machine is asked on the one that only the
+        // machine itself has.
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let answer = tokio::task::spawn_blocking(move || readiness(address))
+        .await?
+        .with_context(|| format!("no answer from {address}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).unwrap_or("none");
+    ensure!(status == "200", "not ready: status {status} {body}");
+    println!("ready");
+    Ok(())
+}
+
+/// What the server answers when asked whether it is ready.
+fn readiness(address: SocketAddr) -> io::Result<String> {
+    const PATIENCE: Duration = Duration::from_secs(4);
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
 }
 
 /// All that has to be there before the first request.

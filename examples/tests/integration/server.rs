@@ -214,6 +214,35 @@ fn after_the_deadline_it_ends_whatever_is_in_flight() {
 }
 
 #[test]
+fn the_health_check_says_whether_the_server_is_ready() {
+    let ask = |listen: &str| {
+        let mut command = example("server");
+        run(command.args(["--health-check", "--listen", listen]))
+    };
+    let mut server = Server::start(&["--shutdown-delay", "60"]);
+    let address = server.address.clone();
+    assert_eq!(ask(&address).success(), "ready\n");
+    // As a container asks, in which the server listens on all addresses.
+    let everywhere = address.replace("127.0.0.1", "0.0.0.0");
+    assert_eq!(ask(&everywhere).success(), "ready\n");
+
+    server.process.signal("TERM");
+    until(|| get(&address, "/health/ready").status == 503);
+    let error = ask(&address).failure();
+    assert!(
+        error.starts_with("error: not ready: status 503 {"),
+        "{error}"
+    );
+    server.process.signal("TERM");
+    server.process.wait();
+    let error = ask(&address).failure();
+    assert!(
+        error.starts_with(&format!("error: no answer from {address}")),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_port_that_is_taken_is_told() {
     let first = Server::start(&[]);
     let error = run(example("server").args(["--listen", &first.address])).failure();
