@@ -11,11 +11,23 @@ use crate::{Conversation, ConversationId, Message, Position, Store, UserId};
 /// Something that has a short name in a failure.
 pub(crate) trait Brief {
     fn brief(&self) -> String;
+
+    /// What of it can differ where the name does not, field by field.
+    fn fields(&self) -> Vec<(&'static str, String)>;
 }
 
 impl Brief for Message {
     fn brief(&self) -> String {
         format!("{:?} ({})", start(self.content().as_str()), self.id())
+    }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("conversation", self.conversation_id().to_string()),
+            ("sender", self.sender_id().to_string()),
+            ("receiver", self.receiver_id().to_string()),
+            ("content", measured(self.content().as_str())),
+        ]
     }
 }
 
@@ -30,12 +42,42 @@ impl Brief for Conversation {
             last.id()
         )
     }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let last = self.last_message();
+        vec![
+            ("id", self.id().to_string()),
+            ("last sender", last.sender_id().to_string()),
+            ("preview", measured(last.preview().as_str())),
+        ]
+    }
 }
 
 impl<T: Brief> Brief for Option<T> {
     fn brief(&self) -> String {
         self.as_ref().map_or_else(|| "nothing".into(), T::brief)
     }
+
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        self.as_ref().map(T::fields).unwrap_or_default()
+    }
+}
+
+/// A text that may be long: where it begins and ends, and how long it is.
+fn measured(text: &str) -> String {
+    let end = text.char_indices().rev().nth(7);
+    let end = end.map_or("", |(cut, _)| &text[cut..]);
+    format!("{:?}…{end:?} of {} bytes", start(text), text.len())
+}
+
+/// In which fields two things of one name differ.
+fn difference<T: Brief>(got: &T, expected: &T) -> String {
+    let pairs = got.fields().into_iter().zip(expected.fields());
+    let differing = pairs.filter(|(got, expected)| got != expected);
+    let told = differing.map(|((field, got), (_, expected))| {
+        format!("its {field} is {got}, and should be {expected}")
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 fn start(text: &str) -> String {
@@ -46,11 +88,7 @@ fn start(text: &str) -> String {
 }
 
 /// One thing is what it should be.
-pub(crate) fn same<T: Brief + PartialEq + std::fmt::Debug>(
-    what: &str,
-    got: &T,
-    expected: &T,
-) -> Verdict {
+pub(crate) fn same<T: Brief + PartialEq>(what: &str, got: &T, expected: &T) -> Verdict {
     let (brief, should) = (got.brief(), expected.brief());
     ensure!(
         got == expected || brief == should,
@@ -58,13 +96,14 @@ pub(crate) fn same<T: Brief + PartialEq + std::fmt::Debug>(
     );
     ensure!(
         got == expected,
-        "{what} differs in a field: it is {got:?}, and should be {expected:?}"
+        "{what} is {brief}, but {}",
+        difference(got, expected)
     );
     Ok(())
 }
 
 /// A list is what it should be; if not, says what is missing, doubled, too much or misplaced.
-pub(crate) fn same_list<T: Brief + Placed + PartialEq + std::fmt::Debug>(
+pub(crate) fn same_list<T: Brief + Placed + PartialEq>(
     what: &str,
     got: &[T],
     expected: &[T],
@@ -116,10 +155,27 @@ pub(crate) fn same_list<T: Brief + Placed + PartialEq + std::fmt::Debug>(
             should.brief()
         );
         if is.brief() == should.brief() {
-            let _ = write!(text, ", in full {is:?} and {should:?}");
+            let _ = write!(text, ": {}", difference(is, should));
         }
     }
     Err(Failure::new(text))
+}
+
+/// What is asked for, in words.
+pub(crate) fn slice(slice: Slice) -> String {
+    let mut text = String::new();
+    if let Some(above) = slice.above {
+        let _ = write!(text, "above {}, ", above.as_uuid());
+    }
+    if let Some(below) = slice.below {
+        let _ = write!(text, "below {}, ", below.as_uuid());
+    }
+    let end = match slice.order {
+        Order::NewestFirst => "newest first",
+        Order::OldestFirst => "oldest first",
+    };
+    let _ = write!(text, "{end}, at most {}", slice.limit);
+    text
 }
 
 /// Every view of everything that the model knows.
@@ -236,7 +292,9 @@ impl<T: Placed> SliceWalk<T> {
 fn behind(slice: Slice, last: Position) -> Result<Slice, Failure> {
     ensure!(
         slice.contains(last),
-        "a slice ({slice:?}) holds an item at or outside of its bounds: {last:?}"
+        "a slice ({}) holds an item at or outside of its bounds: {}",
+        self::slice(slice),
+        last.as_uuid()
     );
     Ok(match slice.order {
         Order::NewestFirst => Slice {

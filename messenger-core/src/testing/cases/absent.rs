@@ -85,10 +85,15 @@ pub(super) async fn nothing_lies_outside_of_the_bounds(stage: &Stage) -> Verdict
             let got = stage.store.history(pair.conversation(), slice).await?;
             ensure!(
                 got.is_empty(),
-                "the slice {slice:?} of a history is {got:?}"
+                "a history ({}) is {got:?}",
+                check::slice(slice)
             );
             let got = stage.store.inbox(&pair.one, slice).await?;
-            ensure!(got.is_empty(), "the slice {slice:?} of an inbox is {got:?}");
+            ensure!(
+                got.is_empty(),
+                "an inbox ({}) is {got:?}",
+                check::slice(slice)
+            );
         }
     }
     Ok(())

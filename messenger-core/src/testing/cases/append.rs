@@ -20,7 +20,12 @@ pub(super) async fn the_same_message_twice_is_there_once(stage: &Stage) -> Verdi
 
 pub(super) async fn appending_again_later_changes_nothing(stage: &Stage) -> Verdict {
     let mut model = Model::new();
-    let messages = stage.pair()?.messages(ids(5))?;
+    let alice = stage.user("alice")?;
+    let mut messages = Vec::new();
+    for (n, id) in ids(6).enumerate() {
+        let pair = Pair::new(alice.clone(), stage.nth_user("friend", n % 3)?);
+        messages.push(pair.message(id, format!("message {n}"))?);
+    }
     stage.append_all(&mut model, &messages).await?;
     for again in &messages {
         // Through the other client: it does not know what the first one has written.

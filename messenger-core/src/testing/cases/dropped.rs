@@ -10,7 +10,7 @@ use crate::testing::{Failure, Model};
 use crate::{Message, Slice, Store};
 
 /// How long a store may take until a dropped append is all there or is not.
-const IN_THE_END: Duration = Duration::from_secs(15);
+const IN_THE_END: Duration = Duration::from_secs(10);
 
 pub(super) async fn a_dropped_append_is_all_or_nothing(stage: &Stage) -> Verdict {
     let pair = stage.pair()?;

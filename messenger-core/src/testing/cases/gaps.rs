@@ -59,7 +59,7 @@ pub(super) async fn years_between_messages_cut_no_page_short(stage: &Stage) -> V
         let got = stage.store.history(pair.conversation(), slice).await?;
         let expected = model.history(pair.conversation(), slice);
         check::same_list(
-            &format!("the slice {slice:?} of a history"),
+            &format!("a history ({})", check::slice(slice)),
             &got,
             &expected,
         )?;
@@ -79,7 +79,11 @@ pub(super) async fn years_between_conversations_cut_no_page_short(stage: &Stage)
     for slice in slices() {
         let got = stage.store.inbox(&alice, slice).await?;
         let expected = model.inbox(&alice, slice);
-        check::same_list(&format!("the slice {slice:?} of an inbox"), &got, &expected)?;
+        check::same_list(
+            &format!("an inbox ({})", check::slice(slice)),
+            &got,
+            &expected,
+        )?;
     }
     Ok(())
 }
@@ -113,7 +117,11 @@ pub(super) async fn moves_leave_no_holes_in_an_inbox(stage: &Stage) -> Verdict {
             };
             let got = stage.store.inbox(&alice, slice).await?;
             let expected = model.inbox(&alice, slice);
-            check::same_list(&format!("the slice {slice:?} of an inbox"), &got, &expected)?;
+            check::same_list(
+                &format!("an inbox ({})", check::slice(slice)),
+                &got,
+                &expected,
+            )?;
         }
     }
     stage.agrees_with(&model).await

@@ -16,7 +16,7 @@ async fn slice_agrees(
     slice: Slice,
 ) -> Verdict {
     let got = stage.store.history(conversation, slice).await?;
-    let what = format!("the slice {slice:?} of a history");
+    let what = format!("a history ({})", check::slice(slice));
     check::same_list(&what, &got, &model.history(conversation, slice))
 }
 

@@ -56,10 +56,13 @@ pub(super) async fn one_claim_wins_any_race(stage: &Stage) -> Verdict {
             held.push(done??);
         }
         let winner = held[0];
-        ensure!(
-            held.iter().all(|&held| held == winner),
-            "{TASKS} claims to one key at the same time were given different winners: {held:?}"
-        );
+        for other in held {
+            ensure!(
+                other == winner,
+                "of {TASKS} claims to one key at the same time one was given {winner:?}, another \
+                 {other:?}"
+            );
+        }
         ensure!(
             claims.contains(&winner),
             "the winner of a key is a claim that nobody made: {winner:?}"

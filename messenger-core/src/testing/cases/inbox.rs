@@ -122,7 +122,7 @@ pub(super) async fn bounds_are_exclusive_and_by_the_last_message(stage: &Stage) 
                     limit: 3,
                 };
                 let got = stage.store.inbox(&alice, slice).await?;
-                let what = format!("the slice {slice:?} of an inbox");
+                let what = format!("an inbox ({})", check::slice(slice));
                 check::same_list(&what, &got, &model.inbox(&alice, slice))?;
             }
         }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::store::Slice;
-use crate::testing::check::{same, same_list};
+use crate::testing::check::{self, same, same_list};
 use crate::testing::failure::Verdict;
 use crate::testing::{Failure, Model};
 use crate::{
@@ -93,9 +93,13 @@ impl Store for Fan {
         let expected = self.model.lock().history(conversation, slice);
         for named in &self.stores {
             let answer = named.store.history(conversation, slice).await;
-            let verdict = answer
-                .map_err(Failure::from)
-                .and_then(|got| same_list(&format!("history {slice:?}"), &got, &expected));
+            let verdict = answer.map_err(Failure::from).and_then(|got| {
+                same_list(
+                    &format!("a history ({})", check::slice(slice)),
+                    &got,
+                    &expected,
+                )
+            });
             self.judge(named, verdict)?;
         }
         Ok(expected)
@@ -105,9 +109,13 @@ impl Store for Fan {
         let expected = self.model.lock().inbox(user, slice);
         for named in &self.stores {
             let answer = named.store.inbox(user, slice).await;
-            let verdict = answer
-                .map_err(Failure::from)
-                .and_then(|got| same_list(&format!("inbox {slice:?}"), &got, &expected));
+            let verdict = answer.map_err(Failure::from).and_then(|got| {
+                same_list(
+                    &format!("an inbox ({})", check::slice(slice)),
+                    &got,
+                    &expected,
+                )
+            });
             self.judge(named, verdict)?;
         }
         Ok(expected)
@@ -134,7 +142,8 @@ impl Store for Fan {
                     return Ok(());
                 }
                 Err(Failure::new(format!(
-                    "a claim was given {got:?}, and the key is held by {expected:?}"
+                    "a claim to a key was told that it is held for {}, and it is held for {}",
+                    got.message_id, expected.message_id
                 )))
             });
             self.judge(named, verdict)?;

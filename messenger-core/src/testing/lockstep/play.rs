@@ -16,9 +16,8 @@ use crate::testing::stage::{NOON, Pair, names};
 use crate::testing::{Failure, Gate, ManualTime};
 use crate::walk::Placed;
 use crate::{
-    Conversation, ConversationId, Cursor, ErrorKind, HistoryQuery, IdempotencyKey, Import,
-    InboxQuery, Limit, Message, MessageId, Messenger, NewMessage, Page, Store as _, Subject,
-    Timestamp, UserId,
+    ConversationId, Cursor, ErrorKind, HistoryQuery, IdempotencyKey, Import, InboxQuery, Limit,
+    Message, MessageId, Messenger, NewMessage, Page, Store as _, Subject, Timestamp, UserId,
 };
 
 use super::fan::{Fan, Named};
@@ -107,7 +106,14 @@ impl Play {
     /// One call; if it goes wrong, with all that were made before it.
     async fn step(&mut self, call: &Call) -> Verdict {
         let line = call.to_string();
-        let verdict = self.perform(call).await;
+        let mut verdict = self.perform(call).await;
+        // At once, so that a list of calls ends with the one that went wrong.
+        if verdict.is_ok()
+            && let Some(message) = call.written().and_then(|label| self.messages.get(&label))
+            && let Err(failure) = self.views_of(message).await
+        {
+            verdict = Err(failure);
+        }
         let verdict = self.fan.disagreement().map_or(verdict, Err);
         match verdict {
             Ok(answer) => {
@@ -566,19 +572,31 @@ impl Play {
 
     /// Asks for every list once more; the fan compares.
     async fn everything(&self) -> Verdict {
-        let conversations: Vec<Conversation> = self.fan.model.lock().conversations().collect();
-        let whole = Slice::newest(Slice::MAX_LIMIT);
-        let mut verdict = Ok(());
-        for conversation in conversations {
-            verdict = verdict.and(self.fan.history(conversation.id(), whole).await.map(drop));
-            verdict = verdict.and(self.fan.conversation(conversation.id()).await.map(drop));
+        let model = self.fan.model.lock().clone();
+        for conversation in model.conversations() {
+            let last = model.message(conversation.id(), conversation.last_message().id());
+            if let Some(last) = last {
+                self.views_of(&last).await?;
+            }
         }
-        for user in &self.users {
-            verdict = verdict.and(self.fan.inbox(user, whole).await.map(drop));
-        }
+        Ok(())
+    }
+
+    /// Asks for the lists that a message is in; the fan compares.
+    async fn views_of(&self, message: &Message) -> Verdict {
+        let ask = async {
+            let whole = Slice::newest(Slice::MAX_LIMIT);
+            let conversation = message.conversation_id();
+            self.fan.history(conversation, whole).await?;
+            self.fan.conversation(conversation).await?;
+            self.fan.inbox(message.sender_id(), whole).await?;
+            self.fan.inbox(message.receiver_id(), whole).await?;
+            Ok::<_, crate::Error>(())
+        };
+        let asked = ask.await;
         match self.fan.disagreement() {
             Some(failure) => Err(failure),
-            None => Ok(verdict?),
+            None => Ok(asked?),
         }
     }
 }
@@ -593,7 +611,7 @@ impl AnyClient {
 }
 
 /// Compares a page with what it must be, and keeps its cursors.
-fn turned<T: Placed + Brief + PartialEq + std::fmt::Debug>(
+fn turned<T: Placed + Brief + PartialEq>(
     page: &Page<T>,
     expected: &Expected<T>,
 ) -> Result<Turned, Failure> {

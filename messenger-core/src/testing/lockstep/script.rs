@@ -132,6 +132,20 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The message that is in the stores, or may be, when the call is done.
+    pub(super) fn written(&self) -> Option<Label> {
+        match *self {
+            Self::Send { label, .. }
+            | Self::SendOnce { label, .. }
+            | Self::Import { label, .. }
+            | Self::Hold { label, .. }
+            | Self::Release(label) => Some(label),
+            _ => None,
+        }
+    }
+}
+
 /// What has been made so far, and can be referred to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Script {
@@ -387,6 +401,18 @@ fn follows(label: Label) -> BoxedStrategy<Call> {
         .boxed()
 }
 
+/// Milliseconds, or days where it is whole ones.
+struct Millis(u64);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            days if days > 0 && days % DAY == 0 => write!(f, "{} days", days / DAY),
+            millis => write!(f, "{millis} ms"),
+        }
+    }
+}
+
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -429,9 +455,10 @@ impl fmt::Display for Call {
                 name,
             } => write!(
                 f,
-                "m{label}: import {} -> {}, {ago} ms before the start, number {sequence}, name \
-                 {name}",
-                USERS[from], USERS[to]
+                "m{label}: import {} -> {}, {} before the start, number {sequence}, name {name}",
+                USERS[from],
+                USERS[to],
+                Millis(ago)
             ),
             Self::Hold {
                 label,
@@ -451,7 +478,7 @@ impl fmt::Display for Call {
             }
             Self::Release(label) => write!(f, "m{label} goes on"),
             Self::Drop(label) => write!(f, "m{label} is dropped"),
-            Self::Pass { millis } => write!(f, "{millis} ms pass"),
+            Self::Pass { millis } => write!(f, "{} pass", Millis(millis)),
             Self::StepBack { millis } => write!(f, "the clock steps back by {millis} ms"),
             Self::Page {
                 label,
@@ -467,8 +494,10 @@ impl fmt::Display for Call {
                     From::Prev(page) => write!(f, ", newer than p{page}")?,
                 }
                 if let Some(before) = before {
-                    let millis = i128::from(before) - i128::from(NOON);
-                    write!(f, ", before start{millis:+} ms")?;
+                    match before.checked_sub(NOON) {
+                        Some(after) => write!(f, ", before start + {}", Millis(after))?,
+                        None => write!(f, ", before start - {}", Millis(NOON - before))?,
+                    }
                 }
                 write!(f, ", limit {limit}")
             }
