@@ -44,6 +44,7 @@ pub struct CassandraConfig {
     pub(crate) bucket: Duration,
     pub(crate) epoch: Duration,
     pub(crate) addresses: HashMap<SocketAddr, SocketAddr>,
+    pub(crate) query_tracing: bool,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Tls>,
 }
@@ -66,6 +67,7 @@ impl CassandraConfig {
             bucket: Duration::from_secs(10 * 24 * 3600),
             epoch: Duration::from_secs(6 * 3600),
             addresses: HashMap::new(),
+            query_tracing: false,
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -283,12 +285,20 @@ impl CassandraConfig {
     }
 
     /// Where nodes are reached that give other addresses of themselves, as behind NAT or a
-    /// forwarded port: from the address that a node gives to the one to connect to.
+    /// forwarded port: from the address that a node gives to the one to connect to. (Nodes give no
+    /// port: it counts as that of the connection over which the node was found.)
     pub fn with_addresses(
         mut self,
         addresses: impl IntoIterator<Item = (SocketAddr, SocketAddr)>,
     ) -> Self {
         self.addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// Lets the nodes write down how they carried out each request, in `system_traces`. Slow; to
+    /// find out what a page reads.
+    pub fn with_query_tracing(mut self, on: bool) -> Self {
+        self.query_tracing = on;
         self
     }
 

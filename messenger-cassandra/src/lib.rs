@@ -43,6 +43,8 @@ use messenger_core::{
     Store, UserId,
 };
 
+use tracing::Instrument as _;
+
 mod config;
 mod conversations;
 mod error;
@@ -66,14 +68,16 @@ use session::Db;
 
 /// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
 ///
-/// It lives on the tokio runtime that it was connected on.
+/// It lives on the tokio runtime that it was connected on. A node that goes away is left, and found
+/// again when it is back, without any call.
 ///
 /// # Metrics
 ///
 /// Through the `metrics` facade: `messenger_cassandra_operation_duration_seconds` (histogram, by
 /// `operation` and `outcome`: `ok` or the kind of the error), `messenger_cassandra_retries_total`,
 /// `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
-/// `messenger_cassandra_leftovers_deleted_total`.
+/// `messenger_cassandra_leftovers_deleted_total`. Each operation has a `tracing` span of level
+/// `DEBUG`.
 #[derive(Clone, Debug)]
 pub struct CassandraStore {
     inner: Arc<Inner>,
@@ -202,6 +206,7 @@ async fn measured<T>(
 ) -> Result<T, Error> {
     let started = Instant::now();
     let result = future
+        .instrument(tracing::debug_span!("cassandra", operation))
         .await
         .map_err(|error| error.with_operation(operation));
     let outcome = match &result {

@@ -42,6 +42,7 @@ pub(crate) struct Db {
     pub(crate) statements: Statements,
     pub(crate) windows: Windows,
     pub(crate) timeout: Duration,
+    query_tracing: bool,
     serial: SerialConsistency,
 }
 
@@ -138,6 +139,7 @@ impl Db {
         schema::check_replication(&session.get_cluster_state(), config)?;
         let windows = schema::check(&session, &config.keyspace).await?;
         let mut statements = Statements::prepare(&session, &config.keyspace).await?;
+        statements.trace(config.query_tracing);
         statements.let_reads_speculate(config.speculative_reads.map(|after| {
             let handle = session.get_default_execution_profile_handle();
             handle
@@ -154,6 +156,7 @@ impl Db {
             statements,
             windows,
             timeout: config.request_timeout,
+            query_tracing: config.query_tracing,
             serial: serial(config),
         })
     }
@@ -198,6 +201,7 @@ impl Db {
         let retry = Retry::default();
         let mut batch = Batch::new(BatchType::Logged);
         batch.set_is_idempotent(true);
+        batch.set_tracing(self.query_tracing);
         batch.set_retry_policy(Some(Arc::new(retry.clone())));
         let (statements, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         for statement in statements {

@@ -69,6 +69,17 @@ fn faults() -> Vec<Fault> {
     faults
 }
 
+/// Some of them, for calls of many requests.
+fn some_faults() -> Vec<Fault> {
+    let is_one = |fault: &Fault| match fault {
+        Fault::RequestLost | Fault::AnswerLost | Fault::BreaksAfter => true,
+        Fault::AnswerLate | Fault::BreaksBefore => false,
+        Fault::ErrorOnce(error) => !matches!(error, DbError::Overloaded | DbError::ServerError),
+        Fault::ErrorAlways(error) => !matches!(error, DbError::Overloaded),
+    };
+    faults().into_iter().filter(is_one).collect()
+}
+
 /// A fault, at which request, and what was said of the message.
 struct Told {
     what: String,
@@ -108,7 +119,12 @@ async fn sends(world: World, warm: bool) -> Verdict {
     let mut told = Vec::new();
     let requests = if warm { WARM_SEND } else { COLD_SEND };
     for fault in faults() {
-        for at in 0..requests {
+        // Only the batch is worth the wait for an answer that is late rather than lost.
+        let first = match fault {
+            Fault::AnswerLate => requests - 1,
+            _ => 0,
+        };
+        for at in first..requests {
             let pair = world.pair_named(&format!("{}", told.len()));
             if warm {
                 proxied.store.append(&pair.message(id(), "before")).await?;
@@ -150,11 +166,9 @@ async fn retried(world: &World, proxied: &Proxied, told: &[Told]) -> Verdict {
     }
     for told in told {
         proxied.store.append(&told.message).await?;
-        for store in [&world.other, &proxied.store] {
-            let views = views(store, &told.message).await?;
-            if views != [true; 4] {
-                return Err(format!("{}, retried: {views:?}", told.what).into());
-            }
+        let views = views(&world.other, &told.message).await?;
+        if views != [true; 4] {
+            return Err(format!("{}, retried: {views:?}", told.what).into());
         }
     }
     Ok(())
@@ -181,8 +195,9 @@ async fn keyed_sends(world: World) -> Verdict {
         Messenger::new(proxied.store.clone()),
         Messenger::new(world.other.clone()),
     );
-    for (n, fault) in faults().into_iter().enumerate() {
-        for at in 0..KEYED_SEND {
+    for (n, fault) in some_faults().into_iter().enumerate() {
+        // Those in between are the same as for a cold send.
+        for at in [0, 1, KEYED_SEND - 1] {
             let pair = world.pair_named(&format!("{n}.{at}"));
             let hello = NewMessage::new(pair.one.clone(), pair.two.clone(), "hello")?;
             let key = IdempotencyKey::new(format!("{n}.{at}"))?;
@@ -190,8 +205,8 @@ async fn keyed_sends(world: World) -> Verdict {
             let first = here.send_once(hello.clone(), key.clone()).await;
             proxied.heal().await?;
             // Two retries, through two servers.
-            let second = elsewhere.send_once(hello.clone(), key.clone()).await?;
-            let third = here.send_once(hello, key).await?;
+            let second = here.send_once(hello.clone(), key.clone()).await?;
+            let third = elsewhere.send_once(hello, key).await?;
             assert_eq!(second.message, third.message, "{fault:?} at {at}");
             assert!(third.replayed, "{fault:?} at {at}");
             if let Ok(first) = first {
@@ -215,7 +230,7 @@ async fn pages(world: World) -> Verdict {
     }
     let mut proxied = Proxied::new(&world).await?;
     let [one, two] = messages;
-    for fault in faults() {
+    for fault in some_faults() {
         for at in 0..PAGE {
             proxied.prepare(&fault, at);
             let history = proxied.store.history(pair.id(), Slice::newest(5)).await;

@@ -5,7 +5,12 @@ use libtest_mimic::Arguments;
 
 mod basic;
 mod conformance;
+mod connect;
+mod cost;
 mod faults;
+mod lockstep;
+mod observed;
+mod outage;
 mod proxy;
 mod unclean;
 mod world;
@@ -14,7 +19,15 @@ fn main() {
     let mut trials = Vec::new();
     trials.extend(basic::cases());
     trials.extend(conformance::cases());
-    trials.extend(unclean::cases());
+    trials.extend(connect::cases());
+    trials.extend(cost::cases());
     trials.extend(faults::cases());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit()
+    trials.extend(lockstep::cases());
+    trials.extend(observed::cases());
+    trials.extend(outage::cases());
+    trials.extend(unclean::cases());
+    let mut arguments = Arguments::from_args();
+    // They wait for the node and for time-outs more than they compute.
+    arguments.test_threads.get_or_insert(6);
+    libtest_mimic::run(&arguments, trials).exit()
 }

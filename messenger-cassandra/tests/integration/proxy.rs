@@ -14,8 +14,8 @@ use scylla_proxy::{
 
 use crate::world::{Verdict, World, eventually, failed};
 
-/// How long the store behind the proxy waits for an answer.
-pub(crate) const TIMEOUT: Duration = Duration::from_millis(700);
+/// How long the store behind the proxy waits for an answer: long enough for a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Attempts that a request may have, and some more.
 const ALL_ATTEMPTS: usize = 10;
@@ -43,13 +43,15 @@ pub(crate) enum Fault {
 pub(crate) struct Proxied {
     pub(crate) store: CassandraStore,
     proxy: RunningProxy,
+    /// Whether a connection was broken.
+    broke: bool,
 }
 
 impl Proxied {
     pub(crate) async fn new(world: &World) -> Result<Self, Failed> {
         let nodes = testkit::cassandra::shared().map_err(failed)?;
         let real: SocketAddr = nodes.contact_points()[0].parse()?;
-        let address = free_address()?;
+        let address = free_address(real.port())?;
         let node = Node::builder()
             .real_address(real)
             .proxy_address(address)
@@ -62,12 +64,17 @@ impl Proxied {
             .with_nodes([address.to_string()])
             .with_addresses([(real, address)])
             .with_request_timeout(TIMEOUT);
-        let store = CassandraStore::connect(&config).await?;
-        Ok(Self { store, proxy })
+        let store = CassandraStore::connect(&config).await.map_err(failed)?;
+        Ok(Self {
+            store,
+            proxy,
+            broke: false,
+        })
     }
 
     /// Lets this happen to the request after so many others, counted from now.
     pub(crate) fn prepare(&mut self, fault: &Fault, after: usize) {
+        self.broke = matches!(fault, Fault::BreaksBefore | Fault::BreaksAfter);
         let node = &mut self.proxy.running_nodes[0];
         let request = |reaction: RequestReaction, times| {
             Some(vec![RequestRule(data(statement(), after, times), reaction)])
@@ -115,6 +122,9 @@ impl Proxied {
     /// Lets everything through again, and waits until the store is well.
     pub(crate) async fn heal(&mut self) -> Verdict {
         self.proxy.turn_off_rules();
+        if !std::mem::take(&mut self.broke) {
+            return Ok(());
+        }
         eventually("the store is well again", async || {
             Ok(self.store.health().await.is_ok())
         })
@@ -137,8 +147,12 @@ fn data(kind: Condition, after: usize, times: usize) -> Condition {
     own.and(kind).and(turn)
 }
 
-/// An address that nobody listens at now.
-pub(crate) fn free_address() -> Result<SocketAddr, Failed> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
+/// An address that nobody listens at now, at this port: the driver takes the port of a node from the
+/// connection over which it was found.
+pub(crate) fn free_address(port: u16) -> Result<SocketAddr, Failed> {
+    let [a, b, ..] = rand::random::<u32>().to_be_bytes();
+    // Above those that testkit takes for its nodes.
+    let address = SocketAddr::from((Ipv4Addr::new(127, a, b, 200), port));
+    TcpListener::bind(address)?;
+    Ok(address)
 }

@@ -58,7 +58,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    async fn new(nodes: &Nodes) -> Result<Self, Failed> {
+    pub(crate) async fn new(nodes: &Nodes) -> Result<Self, Failed> {
         static SHARED: tokio::sync::OnceCell<(CassandraConfig, CassandraStore, CassandraStore)> =
             tokio::sync::OnceCell::const_new();
         let shared = SHARED.get_or_try_init(|| async {
@@ -99,10 +99,7 @@ impl World {
 
     /// The name of the shared keyspace.
     pub(crate) fn keyspace(&self) -> String {
-        // The configuration does not give it; the debug form does not change.
-        let text = format!("{:?}", self.config);
-        let (_, rest) = text.split_once("keyspace: \"").expect("a keyspace");
-        rest.split('"').next().expect("its name").to_owned()
+        keyspace_of(&self.config)
     }
 
     /// A connection of the bare driver, to look at tables and to break them.
@@ -114,6 +111,13 @@ impl World {
         });
         Ok(SessionBuilder::new().known_nodes(nodes).build().await?)
     }
+}
+
+/// The configuration does not give it, but its debug form does.
+pub(crate) fn keyspace_of(config: &CassandraConfig) -> String {
+    let text = format!("{config:?}");
+    let (_, rest) = text.split_once("keyspace: \"").expect("a keyspace");
+    rest.split('"').next().expect("its name").to_owned()
 }
 
 pub(crate) fn config(nodes: &[String]) -> CassandraConfig {

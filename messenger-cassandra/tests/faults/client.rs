@@ -1,0 +1,185 @@
+//! A client that is killed between any two steps of a send.
+
+use std::collections::HashSet;
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::{Failed, Trial};
+use messenger_core::{
+    Clock, ConversationId, HistoryQuery, IdempotencyKey, Limit, MessageId, Messenger,
+};
+use rand::RngExt as _;
+use testkit::cassandra::Nodes;
+
+use crate::child::{self, Process};
+use crate::load::Record;
+use crate::views::Views;
+use crate::world::{
+    Pair, Verdict, client, config, ensure, failed, migrated, name, number, runtime,
+};
+
+/// How many messages a client has in flight.
+const LANES: usize = 8;
+
+/// How many messages go to a pair of users before a lane begins with a new one.
+const TO_EACH_PAIR: usize = 4;
+
+pub(crate) fn trial() -> Trial {
+    testkit::trial::with_shared("a_client_that_dies_leaves_all_or_nothing", |nodes| {
+        let kills = number("MESSENGER_CLIENT_KILLS", 10)?;
+        let (config, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
+        let mut said = Said::default();
+        for _ in 0..kills {
+            said.take(&kill_one(nodes, &keyspace)?)?;
+        }
+        println!(
+            "{kills} clients killed: {} sends begun, {} acknowledged; {} keys begun",
+            said.begun.len(),
+            said.record.acknowledged.len(),
+            said.keys.len(),
+        );
+        runtime().block_on(async { said.check(client(&config, Clock::new()).await?).await })
+    })
+}
+
+/// Starts a client and kills it at some moment after its first send.
+fn kill_one(nodes: &Nodes, keyspace: &str) -> Result<Vec<String>, Failed> {
+    let process = Process::start("client", nodes, keyspace, &name("c"))?;
+    process.wait_until_ready()?;
+    let moment = rand::rng().random_range(0..100_000);
+    thread::sleep(Duration::from_micros(moment));
+    process.kill()
+}
+
+/// What the killed ones have said.
+#[derive(Default)]
+struct Said {
+    record: Record,
+    begun: HashSet<MessageId>,
+    pairs: HashSet<Pair>,
+    /// Keys under which something was sent, by whom to whom.
+    keys: Vec<(Pair, String)>,
+}
+
+impl Said {
+    fn take(&mut self, lines: &[String]) -> Verdict {
+        for line in lines {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["send", one, two, id] => {
+                    self.pairs.insert(Pair::new(one, two));
+                    self.begun.insert(id.parse().map_err(failed)?);
+                }
+                ["sent", one, two, id] => {
+                    let conversation = Pair::new(one, two).id();
+                    let id = id.parse().map_err(failed)?;
+                    self.record.acknowledged.push((conversation, id));
+                }
+                ["keyed", one, two, key] => {
+                    let pair = Pair::new(one, two);
+                    self.pairs.insert(pair.clone());
+                    self.keys.push((pair, key.to_owned()));
+                }
+                _ => return Err(format!("the client said {line:?}").into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(mut self, messenger: Messenger) -> Verdict {
+        let pairs: Vec<Pair> = self.pairs.iter().cloned().collect();
+        self.record.unknown.extend(&self.begun);
+        // A keyed message has an id that its client did not say.
+        for (pair, _) in &self.keys {
+            let history = contents(&messenger, pair.id()).await?;
+            self.record.unknown.extend(history.iter().map(|(id, _)| id));
+        }
+        let (views, after) = Views::settled(&messenger, &pairs, &self.record).await?;
+        println!(
+            "{} conversations, {} messages; all views agreed {after:.1?} later",
+            pairs.len(),
+            views.messages()
+        );
+        for (pair, key) in &self.keys {
+            repeat(&messenger, pair, key).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whoever sends again under the key of a client that died makes its message, once.
+async fn repeat(messenger: &Messenger, pair: &Pair, key: &str) -> Verdict {
+    let before = contents(messenger, pair.id()).await?;
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let again = pair.message(0, key.to_owned());
+        let again = messenger.send_once(again, IdempotencyKey::new(key).map_err(failed)?);
+        sent.push(again.await.map_err(failed)?.message);
+    }
+    let after = contents(messenger, pair.id()).await?;
+    let with_key = |list: &[(MessageId, String)]| {
+        let own = list.iter().filter(|(_, content)| content == key);
+        own.map(|(id, _)| *id).collect::<Vec<_>>()
+    };
+    ensure!(
+        sent[0] == sent[1] && with_key(&after) == [sent[0].id()],
+        "the key {key} made {:?}, and the answers were {sent:?}",
+        with_key(&after)
+    );
+    ensure!(
+        with_key(&before).iter().all(|id| *id == sent[0].id()),
+        "the key {key} made another message than that of the client that died"
+    );
+    Ok(())
+}
+
+/// The newest messages and what they say. No history here is longer than a page.
+async fn contents(
+    messenger: &Messenger,
+    id: ConversationId,
+) -> Result<Vec<(MessageId, String)>, Failed> {
+    let query = HistoryQuery::new().with_limit(Limit::MAX);
+    let page = messenger.history(id, query).await.map_err(failed)?;
+    let items = page.items.iter();
+    Ok(items
+        .map(|item| (item.id(), item.content().as_str().to_owned()))
+        .collect())
+}
+
+/// The role: sends until it is killed, and says before each send what it is about to do.
+pub(crate) fn play(nodes: &[String], keyspace: &str, name: &str) -> Verdict {
+    drop(child::listen());
+    runtime().block_on(async {
+        let messenger = client(&config(nodes, keyspace), Clock::new()).await?;
+        let lane = |lane| send(messenger.clone(), format!("{name}.{lane}"));
+        let lanes: Vec<_> = (0..LANES).map(|n| tokio::spawn(lane(n))).collect();
+        child::say("ready");
+        for lane in lanes {
+            lane.await.map_err(|error| error.to_string())??;
+        }
+        Ok(())
+    })
+}
+
+/// Sends the first message to new users, which is written with all rows, and some more.
+async fn send(messenger: Messenger, name: String) -> Verdict {
+    for number in 0.. {
+        let (one, two) = (format!("{name}.{number}.a"), format!("{name}.{number}.b"));
+        let pair = Pair::new(&one, &two);
+        for part in 0..TO_EACH_PAIR {
+            let message = pair.message(part, format!("{part}"));
+            let tell = |id| child::say(&format!("send {one} {two} {id}"));
+            let message = messenger
+                .send_telling(message, tell)
+                .await
+                .map_err(failed)?;
+            child::say(&format!("sent {one} {two} {}", message.id()));
+        }
+        let key = format!("{name}.{number}");
+        child::say(&format!("keyed {one} {two} {key}"));
+        let message = pair.message(0, key.clone());
+        let key = IdempotencyKey::new(key).map_err(failed)?;
+        messenger.send_once(message, key).await.map_err(failed)?;
+    }
+    Ok(())
+}

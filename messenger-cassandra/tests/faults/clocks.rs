@@ -1,0 +1,365 @@
+//! Processes whose clocks disagree.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use libtest_mimic::{Failed, Trial};
+use messenger_cassandra::{CassandraConfig, CassandraStore};
+use messenger_core::{
+    Clock, Conversation, ConversationId, Cursor, HistoryQuery, InboxQuery, Limit, Message,
+    MessageId, Messenger, Page, Store as _, UserId,
+};
+use testkit::cassandra::Nodes;
+
+use crate::child::{self, Process};
+use crate::relay::{Frame, Relay, Way};
+use crate::world::{Pair, Verdict, client, config, ensure, failed, migrated, name, runtime};
+
+/// How long the processes write.
+const WRITING: Duration = Duration::from_secs(6);
+
+/// The timeout of these processes. It is part of the settle time.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(crate) fn apart() -> Trial {
+    testkit::trial::with_shared(
+        "clocks_apart_by_less_than_is_tolerated_lose_nothing",
+        |nodes| {
+            let (_, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
+            let name = name("");
+            let start = |ahead, part| {
+                Process::start(
+                    "clocks",
+                    nodes,
+                    &keyspace,
+                    &format!("{name} {ahead} {part}"),
+                )
+            };
+            // Who reads follows the ids that it reads; who only writes does not, and so its clock
+            // stays as far behind or ahead as it is.
+            let mut processes = vec![
+                start(0, "writes")?,
+                start(1500, "writes")?,
+                start(0, "reads")?,
+                start(1500, "reads")?,
+            ];
+            for process in &processes {
+                process.wait_until_ready()?;
+            }
+            for process in &mut processes {
+                process.tell("begin")?;
+            }
+            thread::sleep(WRITING);
+            for process in &mut processes {
+                process.tell("stop writing")?;
+            }
+            // What was written last must have settled when it is looked for last, by both clocks.
+            thread::sleep(TIMEOUT + Duration::from_secs(4));
+            for process in &mut processes {
+                process.tell("stop reading")?;
+            }
+            let said: Vec<_> = processes
+                .into_iter()
+                .map(Process::wait)
+                .collect::<Result<_, _>>()?;
+            check(&said)
+        },
+    )
+}
+
+/// What was acknowledged anywhere was seen by every reader.
+fn check(said: &[Vec<String>]) -> Verdict {
+    let lines = |of: usize, what: &'static str| {
+        let lines = said[of].iter();
+        lines.filter_map(move |line| line.strip_prefix(what))
+    };
+    let mut last: HashMap<&str, &str> = HashMap::new();
+    let mut sent = HashSet::new();
+    for of in 0..said.len() {
+        let count = lines(of, "sent ").count();
+        println!("process {of} sent {count}");
+        ensure!(count > 0, "process {of} has sent nothing");
+        for line in lines(of, "sent ") {
+            sent.insert(line);
+            let (conversation, id) = line.split_once(' ').ok_or("a line is too short")?;
+            let newest = last.entry(conversation).or_insert(id);
+            *newest = id.max(newest);
+        }
+    }
+    for reader in [2, 3] {
+        let seen: HashSet<_> = lines(reader, "seen ").collect();
+        let missed: Vec<_> = sent.difference(&seen).collect();
+        ensure!(
+            missed.is_empty(),
+            "reader {reader} has missed {} of {} messages, such as {}",
+            missed.len(),
+            sent.len(),
+            missed[0]
+        );
+        for line in lines(reader, "head ") {
+            let (conversation, id) = line.split_once(' ').ok_or("a line is too short")?;
+            ensure!(
+                last.get(conversation) == Some(&id),
+                "reader {reader} has {conversation} at {id} in an inbox, and not at {:?}",
+                last.get(conversation)
+            );
+        }
+        let repeated = lines(reader, "repeated ").collect::<String>();
+        println!("reader {reader} saw {} messages; {repeated}", seen.len());
+    }
+    Ok(())
+}
+
+/// The role: its clock is so many milliseconds ahead, and it reads and writes, or only writes.
+pub(crate) fn play(
+    nodes: &[String],
+    keyspace: &str,
+    name: &str,
+    ahead: &str,
+    part: &str,
+) -> Verdict {
+    let orders = child::listen();
+    let order = || orders.recv().map_err(|_| Failed::from("nobody is there"));
+    let ahead = Duration::from_millis(ahead.parse()?);
+    let config = config(nodes, keyspace).with_request_timeout(TIMEOUT);
+    let user = |n: usize| format!("u{n}{name}");
+    let pairs = [(0, 1), (0, 2), (1, 2)].map(|(a, b)| Pair::new(&user(a), &user(b)));
+    let clock = Clock::with_source(move || SystemTime::now() + ahead);
+    let messenger = runtime().block_on(client(&config, clock))?;
+    child::say("ready");
+    order()?;
+    let writes = Arc::new(AtomicBool::new(true));
+    let reads = Arc::new(AtomicBool::new(true));
+    let writers: Vec<_> = pairs
+        .iter()
+        .map(|pair| {
+            let (messenger, pair) = (messenger.clone(), pair.clone());
+            runtime().spawn(write(messenger, pair, Arc::clone(&writes)))
+        })
+        .collect();
+    let mut readers = Vec::new();
+    if part == "reads" {
+        for pair in &pairs {
+            let reader = Reader::new(&messenger, pair.id());
+            readers.push(runtime().spawn(reader.follow(Arc::clone(&reads))));
+        }
+        for user in [0, 1, 2].map(user) {
+            let user = UserId::new(user).map_err(failed)?;
+            let reader = Reader::new(&messenger, user);
+            readers.push(runtime().spawn(reader.follow(Arc::clone(&reads))));
+        }
+    }
+    order()?;
+    writes.store(false, Ordering::Relaxed);
+    for writer in writers {
+        runtime().block_on(writer)??;
+    }
+    order()?;
+    reads.store(false, Ordering::Relaxed);
+    for reader in readers {
+        runtime().block_on(reader)??;
+    }
+    Ok(())
+}
+
+async fn write(messenger: Messenger, pair: Pair, goes_on: Arc<AtomicBool>) -> Verdict {
+    for number in 0.. {
+        if !goes_on.load(Ordering::Relaxed) {
+            break;
+        }
+        let message = pair.message(number, format!("{number}"));
+        let message = messenger.send(message).await.map_err(failed)?;
+        child::say(&format!("sent {} {}", pair.id(), message.id()));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// A client that walks a list to its end and then catches up again and again.
+struct Reader<L: List> {
+    messenger: Messenger,
+    list: L,
+    seen: BTreeMap<L::Key, MessageId>,
+    came: usize,
+}
+
+/// What is read.
+trait List: Clone + Send + Sync + 'static {
+    type Item: Send;
+    type Key: Ord + Send;
+
+    fn page(
+        &self,
+        messenger: &Messenger,
+        cursor: Option<Cursor>,
+    ) -> impl Future<Output = Result<Page<Self::Item>, messenger_core::Error>> + Send;
+
+    fn key(item: &Self::Item) -> (Self::Key, MessageId);
+
+    fn say(&self, seen: &BTreeMap<Self::Key, MessageId>, came: usize);
+}
+
+impl List for ConversationId {
+    type Item = Message;
+    type Key = MessageId;
+
+    async fn page(
+        &self,
+        messenger: &Messenger,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<Message>, messenger_core::Error> {
+        let query = HistoryQuery::new().with_limit(limit()).with_cursor(cursor);
+        messenger.history(*self, query).await
+    }
+
+    fn key(item: &Message) -> (MessageId, MessageId) {
+        (item.id(), item.id())
+    }
+
+    fn say(&self, seen: &BTreeMap<MessageId, MessageId>, came: usize) {
+        for id in seen.keys() {
+            child::say(&format!("seen {self} {id}"));
+        }
+        let times = came as f64 / seen.len() as f64;
+        child::say(&format!("repeated each came {times:.1} times; "));
+    }
+}
+
+impl List for UserId {
+    type Item = Conversation;
+    type Key = ConversationId;
+
+    async fn page(
+        &self,
+        messenger: &Messenger,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<Conversation>, messenger_core::Error> {
+        let query = InboxQuery::new().with_limit(limit()).with_cursor(cursor);
+        messenger.inbox(self, query).await
+    }
+
+    fn key(item: &Conversation) -> (ConversationId, MessageId) {
+        (item.id(), item.last_message().id())
+    }
+
+    fn say(&self, seen: &BTreeMap<ConversationId, MessageId>, _came: usize) {
+        for (conversation, id) in seen {
+            child::say(&format!("head {conversation} {id}"));
+        }
+    }
+}
+
+/// Small, so that rounds take several pages.
+fn limit() -> Limit {
+    Limit::new(10).expect("a limit")
+}
+
+impl<L: List> Reader<L> {
+    fn new(messenger: &Messenger, list: L) -> Self {
+        Self {
+            messenger: messenger.clone(),
+            list,
+            seen: BTreeMap::new(),
+            came: 0,
+        }
+    }
+
+    async fn follow(mut self, goes_on: Arc<AtomicBool>) -> Verdict {
+        // So that there is something to walk.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let first = self.page(None).await?;
+        let (mut prev, mut next) = (first.prev, first.next);
+        while let Some(cursor) = next {
+            let page = self.page(Some(cursor)).await?;
+            next = page.next;
+        }
+        loop {
+            // The last round begins after it was told to stop.
+            let last = !goes_on.load(Ordering::Relaxed);
+            loop {
+                let page = self.page(Some(prev)).await?;
+                prev = page.prev;
+                if page.items.len() < limit().get() {
+                    break;
+                }
+            }
+            if last {
+                self.list.say(&self.seen, self.came);
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn page(&mut self, cursor: Option<Cursor>) -> Result<Page<L::Item>, Failed> {
+        let page = self.list.page(&self.messenger, cursor).await;
+        let page = page.map_err(failed)?;
+        self.came += page.items.len();
+        for (key, id) in page.items.iter().map(L::key) {
+            let seen = self.seen.entry(key).or_insert(id);
+            *seen = id.max(*seen);
+        }
+        Ok(page)
+    }
+}
+
+pub(crate) fn too_far_apart() -> Trial {
+    testkit::trial::with_shared("a_clock_too_far_from_the_nodes_is_not_ready", |nodes| {
+        runtime().block_on(async {
+            let (config, _) = migrated(nodes.contact_points(), 1).await?;
+            for (ahead, is_ready) in [
+                (0, true),
+                (1500, true),
+                (-1500, true),
+                (3000, false),
+                (-3000, false),
+            ] {
+                let (_relay, store) = through_relay(nodes, &config, ahead).await?;
+                let health = store.health().await;
+                ensure!(
+                    health.is_ok() == is_ready,
+                    "with the node {ahead} ms ahead the store says {health:?}"
+                );
+                if let Err(error) = health {
+                    ensure!(error.message().contains("clock"), "{}", error.message());
+                }
+            }
+            Ok(())
+        })
+    })
+}
+
+/// A store that sees a node whose clock is so many milliseconds ahead of its own.
+async fn through_relay(
+    nodes: &Nodes,
+    config: &CassandraConfig,
+    ahead: i64,
+) -> Result<(Relay, CassandraStore), Failed> {
+    let node = nodes.contact_points()[0].clone();
+    let relay = Relay::start(&node, move |way, frame| {
+        if way == Way::Answer {
+            move_time(frame, ahead);
+        }
+    })
+    .await?;
+    let config = relay.on_the_way(config, &node).await?;
+    let store = CassandraStore::connect(&config).await.map_err(failed)?;
+    Ok((relay, store))
+}
+
+/// Moves a time at the very end of an answer, where only the answer to `health` has one: eight
+/// bytes behind their length, milliseconds of a time near now.
+fn move_time(frame: &mut Frame, ahead: i64) {
+    const LENGTH: [u8; 4] = 8_i32.to_be_bytes();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+    if let Some((rest, time)) = frame.body.split_last_chunk_mut::<8>()
+        && rest.ends_with(&LENGTH)
+        && (i64::from_be_bytes(*time) - now).abs() < 60_000
+    {
+        *time = (i64::from_be_bytes(*time) + ahead).to_be_bytes();
+    }
+}

@@ -1,0 +1,49 @@
+//! A single node under load, killed and started again. It has acknowledged only what is on disk.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use messenger_core::Clock;
+use testkit::cassandra::Cluster;
+
+use crate::load::Load;
+use crate::views::Views;
+use crate::world::{Verdict, circle, client, migrated, number, runtime, with_cluster};
+
+pub(crate) fn trial() -> Trial {
+    Trial::ignorable_test(
+        "a_node_that_syncs_its_log_loses_nothing_when_killed",
+        || {
+            let kills = number("MESSENGER_NODE_KILLS", 1)?;
+            let node = Cluster::builder()
+                .commitlog_batch(true)
+                .heap_mb(512)
+                .jvm("-XX:TieredStopAtLevel=1");
+            with_cluster(node, |cluster| play(cluster, kills))
+        },
+    )
+}
+
+fn play(cluster: &Cluster, kills: usize) -> Verdict {
+    let (config, _) = runtime().block_on(migrated(&cluster.contact_points(), 1))?;
+    for _ in 0..kills {
+        let pairs: Arc<[_]> = circle(5).into();
+        let load = runtime().block_on(Load::start(&config, 4, &pairs))?;
+        thread::sleep(Duration::from_secs(3));
+        cluster.node(0).kill()?;
+        let record = runtime().block_on(load.stop())?;
+        cluster.node(0).start()?;
+        runtime().block_on(async {
+            let fresh = client(&config, Clock::new()).await?;
+            let (views, after) = Views::settled(&fresh, &pairs, &record).await?;
+            println!(
+                "{record}; {} messages; all views agreed {after:.1?} later",
+                views.messages()
+            );
+            Ok::<_, libtest_mimic::Failed>(())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! A ring of three under load, whose nodes are killed and stopped.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use messenger_core::Clock;
+use testkit::cassandra::Cluster;
+
+use crate::load::Load;
+use crate::views::Views;
+use crate::world::{
+    TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
+};
+
+/// Longer than this nobody may be kept from sending: two calls that time out, one after the other,
+/// on a machine with many others on it.
+const LONGEST_GAP: Duration = Duration::from_secs(15);
+
+pub(crate) fn trial() -> Trial {
+    Trial::ignorable_test("a_ring_loses_nothing_when_nodes_die_or_hang", || {
+        let faults = number("MESSENGER_RING_FAULTS", 2)?;
+        let ring = Cluster::builder()
+            .nodes(3)
+            .heap_mb(512)
+            .jvm("-XX:TieredStopAtLevel=1");
+        with_cluster(ring, |cluster| play(cluster, faults))
+    })
+}
+
+fn play(cluster: &Cluster, faults: usize) -> Verdict {
+    let (config, _) = runtime().block_on(migrated(&cluster.contact_points(), 3))?;
+    let pairs: Arc<[_]> = circle(5).into();
+    let load = runtime().block_on(Load::start(&config, 3, &pairs))?;
+    let started = Instant::now();
+    thread::sleep(Duration::from_secs(3));
+    let calm_until = Instant::now();
+    let mut log = Log {
+        started,
+        events: Vec::new(),
+    };
+    for number in 0..faults {
+        match number % 2 {
+            0 => kill(cluster, number % 3, &mut log)?,
+            _ => hang(cluster, number % 3, &mut log)?,
+        }
+    }
+    let record = runtime().block_on(load.stop())?;
+    println!(
+        "{faults} faults: {record}; before the first fault {:.0}/s",
+        record.rate_between(started, calm_until)
+    );
+    let (gap, from) = record.longest_gap().ok_or("nothing was sent")?;
+    println!("the longest gap began at {:.1?} of {log}", from - started);
+    ensure!(gap < LONGEST_GAP, "for {gap:?} no client could send");
+    runtime().block_on(async {
+        let fresh = client(&config, Clock::new()).await?;
+        let (views, after) = Views::settled(&fresh, &pairs, &record).await?;
+        println!(
+            "{} messages; all views agreed {after:.1?} later",
+            views.messages()
+        );
+        // Hints and the batch log have had their time; nothing changes any more.
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        let later = Views::read(&fresh, &pairs).await?;
+        later.hold(&record)?;
+        ensure!(
+            later.disagreement().is_none() && later.messages() == views.messages(),
+            "the views changed after they had settled"
+        );
+        Ok(())
+    })
+}
+
+/// `kill -9`, and back when the others have gone on without it for a while.
+fn kill(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
+    let seen = ups(cluster, index)?;
+    log.add(index, "killed");
+    cluster.node(index).kill()?;
+    thread::sleep(Duration::from_secs(5));
+    log.add(index, "started");
+    cluster.node(index).start()?;
+    log.add(index, "answers");
+    // A second node must not go before the others know that the first one is back.
+    let limit = Instant::now() + Duration::from_secs(60);
+    while ups(cluster, index)? < seen + 2 {
+        ensure!(
+            Instant::now() < limit,
+            "the ring does not take back the node that was killed"
+        );
+        thread::sleep(Duration::from_millis(200));
+    }
+    log.add(index, "taken back");
+    thread::sleep(Duration::from_secs(2));
+    Ok(())
+}
+
+/// Stopped for longer than a call may take: its connections stay open, and nobody answers.
+fn hang(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
+    log.add(index, "stopped");
+    cluster.node(index).pause()?;
+    thread::sleep(TIMEOUT + Duration::from_secs(3));
+    log.add(index, "goes on");
+    cluster.node(index).resume()?;
+    thread::sleep(Duration::from_secs(3));
+    Ok(())
+}
+
+/// What was done to which node, and when.
+struct Log {
+    started: Instant,
+    events: Vec<(Duration, usize, &'static str)>,
+}
+
+impl Log {
+    fn add(&mut self, node: usize, what: &'static str) {
+        self.events.push((self.started.elapsed(), node, what));
+    }
+}
+
+impl fmt::Display for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, node, what) in &self.events {
+            write!(f, "[{at:.1?} node {node} {what}]")?;
+        }
+        Ok(())
+    }
+}
+
+/// How often the two other nodes have noticed that a node came up.
+fn ups(cluster: &Cluster, index: usize) -> Result<usize, Failed> {
+    let mut count = 0;
+    for (other, node) in cluster.nodes().iter().enumerate() {
+        if other != index {
+            count += node.log()?.matches("is now UP").count();
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,233 @@
+//! What is wrong with the cluster or the configuration is said at once, with what to change; and a
+//! schema is made once, by however many.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use libtest_mimic::Trial;
+use messenger_cassandra::{CassandraConfig, CassandraStore, Consistency, Replication};
+use messenger_core::{Error, ErrorKind, Store};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+
+use crate::proxy::free_address;
+use crate::world::{Verdict, World, case, id, keyspace_of, name, views};
+
+pub(crate) fn cases() -> Vec<Trial> {
+    vec![
+        case("connect::a_node_that_is_not_there", absent),
+        case("connect::what_is_no_cassandra", no_cassandra),
+        case("connect::what_says_nothing", silent),
+        case("connect::a_keyspace_without_tables", no_tables),
+        case("connect::an_unknown_datacenter", unknown_datacenter),
+        case("connect::too_few_nodes_for_the_replication", too_few_nodes),
+        case(
+            "connect::a_replication_that_no_majority_can_answer",
+            no_majority,
+        ),
+        case("connect::tables_of_another_program", other_tables),
+        case("schema::many_migrate_at_once", migrate_at_once),
+        case("schema::windows_stay_as_they_were_made", windows_stay),
+        case("schema::a_newer_one_is_refused", newer_schema),
+        case("connect::quorum_works_too", quorum),
+    ]
+}
+
+/// Connecting fails with this kind, in time, and says all of this.
+async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Verdict {
+    let started = Instant::now();
+    let error = CassandraStore::connect(config).await.unwrap_err();
+    check(&error, kind, says)?;
+    if started.elapsed() > Duration::from_secs(11) {
+        return Err(format!("it took {:?} to say: {error}", started.elapsed()).into());
+    }
+    Ok(())
+}
+
+fn check(error: &Error, kind: ErrorKind, says: &[&str]) -> Verdict {
+    let missing = says.iter().find(|part| !error.message().contains(**part));
+    if error.kind() == kind && missing.is_none() {
+        return Ok(());
+    }
+    Err(format!("{kind:?} with {missing:?}, not {error:?}").into())
+}
+
+async fn absent(world: World) -> Verdict {
+    let address = free_address(9042)?.to_string();
+    let config = world.config.clone().with_nodes([address.clone()]);
+    refused(
+        &config,
+        ErrorKind::Unavailable,
+        &[&address, "does Cassandra run there"],
+    )
+    .await?;
+    let config = world.config.with_nodes(["no-such-host.invalid"]);
+    refused(&config, ErrorKind::Unavailable, &["no-such-host.invalid"]).await
+}
+
+/// A listener that answers as a web server would.
+async fn no_cassandra(world: World) -> Verdict {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    let server = tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let answer = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+            let _ = socket.write_all(answer).await;
+            let _ = socket.shutdown().await;
+        }
+    });
+    let config = world.config.with_nodes([address.clone()]);
+    let verdict = refused(&config, ErrorKind::Unavailable, &[&address, "CQL", "9042"]).await;
+    server.abort();
+    verdict
+}
+
+/// A listener that takes connections and never answers.
+async fn silent(world: World) -> Verdict {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?.to_string();
+    let config = world
+        .config
+        .with_nodes([address.clone()])
+        .with_connect_timeout(Duration::from_secs(1));
+    let started = Instant::now();
+    let error = CassandraStore::connect(&config).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(error.is_retryable(), "{error:?}");
+    assert!(error.message().contains(&address), "{error}");
+    Ok(())
+}
+
+async fn no_tables(world: World) -> Verdict {
+    let config = world.config.with_keyspace("nobody_made_this");
+    refused(&config, ErrorKind::Invalid, &["nobody_made_this", "migrat"]).await
+}
+
+async fn unknown_datacenter(world: World) -> Verdict {
+    let config = world.config.with_datacenter("atlantis");
+    refused(&config, ErrorKind::Invalid, &["atlantis", "datacenter1"]).await?;
+    let config = config.with_datacenter("datacenter1");
+    CassandraStore::connect(&config).await?;
+
+    let config = config
+        .with_keyspace(name("k"))
+        .with_replication(Replication::in_datacenters([("atlantis", 1)]));
+    let error = CassandraStore::migrate(&config).await.unwrap_err();
+    check(&error, ErrorKind::Invalid, &["atlantis", "datacenter1"])
+}
+
+async fn too_few_nodes(world: World) -> Verdict {
+    let config = world
+        .config
+        .with_keyspace(name("k"))
+        .with_replication(Replication::everywhere(9));
+    let error = CassandraStore::migrate(&config).await.unwrap_err();
+    check(
+        &error,
+        ErrorKind::Invalid,
+        &["9 replicas", "datacenter1", "node(s)"],
+    )
+}
+
+async fn no_majority(world: World) -> Verdict {
+    let keyspace = name("k");
+    let session = world.bare().await?;
+    let cql = format!(
+        "CREATE KEYSPACE {keyspace} WITH replication = \
+         {{'class': 'NetworkTopologyStrategy', 'datacenter1': 9}}"
+    );
+    session.query_unpaged(cql, &[]).await?;
+    let config = world.config.with_keyspace(keyspace.clone());
+    let verdict = refused(&config, ErrorKind::Invalid, &["9 replicas", "majority"]).await;
+    drop_keyspace(&session, &keyspace).await?;
+    verdict
+}
+
+/// Tables of the right names with other columns.
+async fn other_tables(world: World) -> Verdict {
+    let keyspace = name("k");
+    let session = world.bare().await?;
+    for cql in [
+        format!(
+            "CREATE KEYSPACE {keyspace} WITH replication = \
+             {{'class': 'NetworkTopologyStrategy', 'datacenter1': 1}}"
+        ),
+        format!("CREATE TABLE {keyspace}.messages (id int PRIMARY KEY)"),
+    ] {
+        session.query_unpaged(cql, &[]).await?;
+    }
+    let config = world.config.with_keyspace(keyspace.clone());
+    CassandraStore::migrate(&config).await?;
+    let verdict = refused(&config, ErrorKind::Invalid, &["tables"]).await;
+    drop_keyspace(&session, &keyspace).await?;
+    verdict
+}
+
+async fn migrate_at_once(world: World) -> Verdict {
+    let config = world.config.clone().with_keyspace(name("k"));
+    try_join_all((0..4).map(|_| CassandraStore::migrate(&config))).await?;
+    CassandraStore::migrate(&config).await?;
+    works(&world, &config).await?;
+    drop_keyspace(&world.bare().await?, &keyspace_of(&config)).await
+}
+
+async fn windows_stay(world: World) -> Verdict {
+    let hour = Duration::from_secs(3600);
+    let config = world
+        .config
+        .clone()
+        .with_keyspace(name("k"))
+        .with_windows(hour, hour);
+    CassandraStore::migrate(&config).await?;
+    let day = Duration::from_secs(24 * 3600);
+    CassandraStore::migrate(&config.clone().with_windows(day, day)).await?;
+    let session = world.bare().await?;
+    let keyspace = keyspace_of(&config);
+    let cql = format!("SELECT bucket_seconds, epoch_seconds FROM {keyspace}.schema_info");
+    let rows = session.query_unpaged(cql, &[]).await?.into_rows_result()?;
+    assert_eq!(rows.single_row::<(i64, i64)>()?, (3600, 3600));
+
+    let minute = Duration::from_secs(60);
+    let short = config
+        .clone()
+        .with_keyspace(name("k"))
+        .with_windows(minute, minute);
+    let error = CassandraStore::migrate(&short).await.unwrap_err();
+    check(&error, ErrorKind::Invalid, &["windows"])?;
+    works(&world, &config).await?;
+    drop_keyspace(&session, &keyspace).await
+}
+
+async fn newer_schema(world: World) -> Verdict {
+    let config = world.config.clone().with_keyspace(name("k"));
+    CassandraStore::migrate(&config).await?;
+    let (session, keyspace) = (world.bare().await?, keyspace_of(&config));
+    let cql = format!(
+        "UPDATE {keyspace}.schema_info SET version = 99 WHERE name = 'messenger' IF EXISTS"
+    );
+    session.query_unpaged(cql, &[]).await?;
+    refused(&config, ErrorKind::Invalid, &["99", "upgrade"]).await?;
+    let error = CassandraStore::migrate(&config).await.unwrap_err();
+    check(&error, ErrorKind::Invalid, &["99", "upgrade"])?;
+    drop_keyspace(&session, &keyspace).await
+}
+
+async fn quorum(world: World) -> Verdict {
+    let config = world.config.clone().with_consistency(Consistency::Quorum);
+    works(&world, &config).await
+}
+
+async fn works(world: &World, config: &CassandraConfig) -> Verdict {
+    let store = CassandraStore::connect(config).await?;
+    store.health().await?;
+    let message = world.pair_named("works").message(id(), "hello");
+    store.append(&message).await?;
+    assert_eq!(views(&store, &message).await?, [true; 4]);
+    Ok(())
+}
+
+async fn drop_keyspace(session: &scylla::client::session::Session, keyspace: &str) -> Verdict {
+    let cql = format!("DROP KEYSPACE {keyspace}");
+    session.query_unpaged(cql, &[]).await?;
+    Ok(())
+}
