@@ -54,3 +54,51 @@ impl Drop for Ticket<'_> {
         self.ids.lock().remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn no_id_is_made_below_what_was_settled() {
+        let (clock, in_flight) = (Clock::new(), InFlight::default());
+        let settled = Mutex::new(Position::MIN);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        let now = in_flight.settled(&clock);
+                        let mut settled = settled.lock();
+                        *settled = now.max(*settled);
+                    }
+                });
+            }
+            let start = Instant::now();
+            let mut below = None;
+            while below.is_none() && start.elapsed() < Duration::from_millis(300) {
+                let ticket = in_flight.begin(&clock);
+                below = Some(ticket.id()).filter(|&id| Position::from(id) <= *settled.lock());
+            }
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(below, None, "made after its position was settled");
+        });
+    }
+
+    #[test]
+    fn the_smallest_id_in_flight_bounds_what_is_settled() {
+        let (clock, in_flight) = (Clock::new(), InFlight::default());
+        let first = in_flight.begin(&clock);
+        let second = in_flight.begin(&clock);
+        let below = |ticket: &Ticket<'_>| Position::from(ticket.id()).pred();
+        assert_eq!(in_flight.settled(&clock), below(&first));
+        let (one, two) = (first.id(), second.id());
+        drop(first);
+        assert_eq!(in_flight.settled(&clock), below(&second));
+        drop(second);
+        assert!(in_flight.settled(&clock) >= Position::from(one.max(two)));
+    }
+}

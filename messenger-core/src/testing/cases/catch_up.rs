@@ -200,6 +200,28 @@ pub(super) async fn catching_up_repeats_nothing_that_is_settled(stage: &Stage) -
     Ok(())
 }
 
+/// The clock that says what is settled elsewhere may step back; what was settled stays so.
+pub(super) async fn a_clock_that_steps_back_repeats_nothing(stage: &Stage) -> Verdict {
+    let (settle, [store, _]) = shared_by_two(stage);
+    let (_, time) = stage.messenger();
+    let messenger = Messenger::with_clock(store, time.clock());
+    let pair = stage.pair()?;
+    let mut client = Client::new(&messenger, History(pair.conversation()), 100)?;
+    client.open().await?;
+    messenger.send(pair.text("hello")?).await?;
+    time.advance(settle + Duration::from_secs(1));
+    client.catch_up().await?;
+    time.step_back(settle + Duration::from_secs(60));
+    for _ in 0..2 {
+        let came = client.catch_up().await?;
+        ensure!(
+            came.is_empty(),
+            "a settled message comes again after the clock stepped back"
+        );
+    }
+    Ok(())
+}
+
 pub(super) async fn an_empty_list_can_be_caught_up_with(stage: &Stage) -> Verdict {
     let (_, messenger, time) = gated(stage);
     let pair = stage.pair()?;
