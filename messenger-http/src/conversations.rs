@@ -4,15 +4,10 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use messenger_core::{Conversation, ConversationId, InboxQuery, Messenger, UserId};
 
-use crate::messages::with_links;
+use crate::messages::page_response;
 use crate::problem::{Code, Problem};
 use crate::request::Head;
 use crate::wire;
-
-/// About how many bytes a conversation takes.
-fn size(conversation: &Conversation) -> usize {
-    384 + conversation.last_message().preview().as_str().len()
-}
 
 /// A page of a user's conversations.
 pub(crate) async fn inbox(
@@ -26,7 +21,7 @@ pub(crate) async fn inbox(
         .with_cursor(query.cursor);
     let page = messenger.inbox(&user, inbox).await?;
     let path = format_args!("/api/conversations/user/{user}");
-    with_links(wire::page(&page, size)?, path, query, &page)
+    page_response(path, query, &page)
 }
 
 /// A conversation.
@@ -37,7 +32,7 @@ pub(crate) async fn conversation(
     let id: ConversationId = head.id("conversation_id")?;
     head.query()?;
     let conversation = existing(messenger, id).await?;
-    wire::json(StatusCode::OK, &conversation, size(&conversation))
+    Ok(wire::json(StatusCode::OK, &conversation))
 }
 
 /// The conversation with this id; 404 before its first message.

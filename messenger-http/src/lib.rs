@@ -60,8 +60,8 @@
 //! # Reading the code
 //!
 //! `routes` is the one table of calls, from which the service dispatches and `openapi` is written;
-//! `service` is the way of a request through limits and handlers; `request`, `wire` and `problem`
-//! turn HTTP into the types of [`messenger_core`] and back; `serve` is the server around it.
+//! `service` is the way of a request through limits and handlers; `request`, `wire`, `json`
+//! and `problem` turn HTTP into the types of [`messenger_core`] and back; `serve` is the server around it.
 
 mod config;
 mod conversations;
@@ -69,6 +69,7 @@ mod conversations;
 mod docs;
 mod health;
 mod in_flight;
+mod json;
 mod messages;
 mod metrics;
 mod openapi;

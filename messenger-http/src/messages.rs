@@ -14,18 +14,13 @@ use tracing::Instrument as _;
 
 use crate::conversations;
 use crate::in_flight::Permit;
+use crate::json::WriteJson;
 use crate::problem::{Code, Problem};
 use crate::request::{Head, Query};
 use crate::service::Shared;
 use crate::wire;
 
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
-/// About how many bytes a message takes.
-fn size(message: &Message) -> usize {
-    let (sender, receiver) = (message.sender_id().as_str(), message.receiver_id().as_str());
-    256 + sender.len() + receiver.len() + message.content().as_str().len()
-}
 
 /// A page of a conversation's messages.
 pub(crate) async fn history(
@@ -36,7 +31,7 @@ pub(crate) async fn history(
     let query = head.query()?;
     let page = read(messenger, id, query).await?;
     let path = format_args!("/api/messages/conversation/{id}");
-    with_links(wire::page(&page, size)?, path, query, &page)
+    page_response(path, query, &page)
 }
 
 /// A page of a conversation's messages before a time.
@@ -55,7 +50,7 @@ pub(crate) async fn history_before(
     }
     let page = read(messenger, id, query).await?;
     let path = format_args!("/api/messages/conversation/{id}/before");
-    with_links(wire::page(&page, size)?, path, query, &page)
+    page_response(path, query, &page)
 }
 
 async fn read(
@@ -85,7 +80,7 @@ pub(crate) async fn message(
     head.query()?;
     let message = messenger.message(conversation, id).await?;
     let message = message.ok_or_else(|| Problem::new(Code::MessageNotFound))?;
-    wire::json(StatusCode::OK, &message, size(&message))
+    Ok(wire::json(StatusCode::OK, &message))
 }
 
 /// A message that was sent, and whether an earlier request had sent it.
@@ -143,7 +138,7 @@ fn panicked(message_id: Option<MessageId>) -> Problem {
 
 fn created(sent: &Sent) -> Result<Response<Bytes>, Problem> {
     let message = &sent.message;
-    let mut response = wire::json(StatusCode::CREATED, message, size(message))?;
+    let mut response = wire::json(StatusCode::CREATED, message);
     let (conversation, id) = (message.conversation_id(), message.id());
     let location = format!("/api/messages/conversation/{conversation}/{id}");
     let headers = response.headers_mut();
@@ -154,12 +149,11 @@ fn created(sent: &Sent) -> Result<Response<Bytes>, Problem> {
     Ok(response)
 }
 
-/// Adds the `Link` header of a page (RFC 8288): the same call with the page's cursors.
+/// Answers with a page and its `Link` header (RFC 8288): the same call with the page's cursors.
 ///
 /// Nothing in it needs percent-encoding: ids, cursors and times in UTC are made of characters that
 /// a URL takes as they are.
-pub(crate) fn with_links<T>(
-    mut response: Response<Bytes>,
+pub(crate) fn page_response<T: WriteJson>(
     path: fmt::Arguments<'_>,
     query: Query,
     page: &Page<T>,
@@ -179,9 +173,9 @@ pub(crate) fn with_links<T>(
         }
         let _ = write!(link, ">; rel=\"{rel}\"");
     }
-    response
-        .headers_mut()
-        .insert(header::LINK, header_value(link)?);
+    let mut response = wire::json(StatusCode::OK, page);
+    let link = header_value(link)?;
+    response.headers_mut().insert(header::LINK, link);
     Ok(response)
 }
 

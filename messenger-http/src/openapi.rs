@@ -28,7 +28,7 @@ fn build() -> Value {
         "info": {
             "title": "Messenger",
             "version": env!("CARGO_PKG_VERSION"),
-            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+            "license": {"name": "MIT OR Apache-2.0"},
             "description": DESCRIPTION,
         },
         "servers": [{"url": "/"}],
@@ -314,7 +314,7 @@ fn with_etag(mut response: Value) -> Value {
 const EXAMPLE_CONVERSATION: &str = "4030e32d-d786-54ef-9e6c-e538bcff2f0f";
 const EXAMPLE_MESSAGE: &str = "019e9c3f-a2da-7b6e-9f0d-2f4f3c8a9d11";
 const EXAMPLE_REQUEST: &str = "6f1c1c52-5d0e-4a53-a6cf-1d2f6f0b8f7e";
-const EXAMPLE_TIME: &str = "2026-06-06T09:30:00.250Z";
+const EXAMPLE_TIME: &str = "2026-06-06T09:24:36.698Z";
 const USER_ID: &str = "^[A-Za-z0-9._~@:+=-]+$";
 
 fn schemas() -> Value {
@@ -401,6 +401,14 @@ fn schemas() -> Value {
                 "content": {"type": "string", "minLength": 1, "maxLength": 20_000},
                 "created_at": schema("Timestamp"),
             },
+            "examples": [{
+                "id": EXAMPLE_MESSAGE,
+                "conversation_id": EXAMPLE_CONVERSATION,
+                "sender_id": "alice",
+                "receiver_id": "bob",
+                "content": "Hello",
+                "created_at": EXAMPLE_TIME,
+            }],
         },
         "LastMessage": {
             "type": "object",
@@ -431,6 +439,16 @@ fn schemas() -> Value {
                 },
                 "last_message": schema("LastMessage"),
             },
+            "examples": [{
+                "id": EXAMPLE_CONVERSATION,
+                "participants": ["alice", "bob"],
+                "last_message": {
+                    "id": EXAMPLE_MESSAGE,
+                    "sender_id": "alice",
+                    "preview": "Hello",
+                    "created_at": EXAMPLE_TIME,
+                },
+            }],
         },
         "MessagePage": page_schema("Message"),
         "ConversationPage": page_schema("Conversation"),

@@ -386,7 +386,7 @@ mod tests {
     use super::*;
 
     fn example(path: &str) -> String {
-        path.replace('{', "").replace('}', "")
+        path.replace(['{', '}'], "")
     }
 
     #[test]

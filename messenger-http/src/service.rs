@@ -233,7 +233,7 @@ impl Shared {
     /// The calls that ask no store.
     fn page(&self, call: Call, head: &Head<'_>) -> Result<Response<Bytes>, Problem> {
         match call {
-            Call::Live => health::live(),
+            Call::Live => Ok(health::live()),
             Call::Metrics => metrics::page(self.config.metrics.as_ref()),
             Call::OpenApi => Ok(wire::with_type("application/json", openapi::document())),
             Call::Problem => problem::page(&head.text("code")?),

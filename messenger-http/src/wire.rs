@@ -1,7 +1,7 @@
-//! The shapes on the wire: JSON in, JSON out, and the body of an answer.
+//! What goes over the wire: the body of an answer, and the JSON of a message to be sent.
 //!
-//! A message and a conversation are serialized by core. What comes in is read by hand instead of
-//! derived, so that an error names the member it is about and never repeats what was sent.
+//! That is read by hand instead of derived, so that an error names the member it is about and never
+//! repeats what was sent.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,10 +14,11 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::{Frame, SizeHint};
-use messenger_core::{Cursor, ErrorKind, NewMessage, Page, UserId};
+use messenger_core::{NewMessage, UserId};
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
+use crate::json::WriteJson;
 use crate::problem::{Code, Problem};
 
 /// The body of an answer: all of it, in one piece.
@@ -53,42 +54,11 @@ impl http_body::Body for Body {
     }
 }
 
-/// A page on the wire.
-#[derive(Serialize)]
-struct PageJson<'a, T> {
-    data: &'a [T],
-    next_cursor: Option<Cursor>,
-    prev_cursor: Cursor,
-}
-
-/// An answer with a page. `size` is a guess of how many bytes an item takes.
-pub(crate) fn page<T: Serialize>(
-    page: &Page<T>,
-    size: impl Fn(&T) -> usize,
-) -> Result<Response<Bytes>, Problem> {
-    let size = page.items.iter().map(size).sum::<usize>() + 192;
-    let page = PageJson {
-        data: &page.items,
-        next_cursor: page.next,
-        prev_cursor: page.prev,
-    };
-    json(StatusCode::OK, &page, size)
-}
-
-/// An answer with one thing. `size` is a guess of how many bytes it takes.
-pub(crate) fn json<T: Serialize>(
-    status: StatusCode,
-    value: &T,
-    size: usize,
-) -> Result<Response<Bytes>, Problem> {
-    let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, value).map_err(|error| {
-        let internal = messenger_core::Error::new(ErrorKind::Internal, "an answer is not JSON");
-        Problem::from(internal.with_source(error))
-    })?;
-    let mut response = with_type("application/json", Bytes::from(body));
+/// An answer as JSON.
+pub(crate) fn json(status: StatusCode, value: &impl WriteJson) -> Response<Bytes> {
+    let mut response = with_type("application/json", Bytes::from(value.to_json()));
     *response.status_mut() = status;
-    Ok(response)
+    response
 }
 
 /// An answer of this media type.
