@@ -110,13 +110,22 @@ async fn send(
                     Some(Outcome::NotApplied) => record.refused.extend(id),
                     Some(Outcome::Unknown) | None => record.unknown.extend(id),
                 }
-                *record.errors.entry(error.to_string()).or_default() += 1;
+                *record.errors.entry(said(&error)).or_default() += 1;
                 // As a client would, it waits a little.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
     }
     record
+}
+
+/// What an error and its causes say.
+fn said(error: &messenger_core::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        text += &format!(" because: {cause}");
+    }
+    text
 }
 
 impl Record {

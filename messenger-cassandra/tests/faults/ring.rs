@@ -24,6 +24,8 @@ pub(crate) fn trial() -> Trial {
         let faults = number("MESSENGER_RING_FAULTS", 2)?;
         let ring = Cluster::builder()
             .nodes(3)
+            // Else a node that is killed forgets the tables, and what was written to them.
+            .commitlog_batch(true)
             .heap_mb(512)
             .jvm("-XX:TieredStopAtLevel=1");
         with_cluster(ring, |cluster| play(cluster, faults))

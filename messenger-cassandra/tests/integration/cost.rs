@@ -7,6 +7,8 @@ use libtest_mimic::{Failed, Trial};
 use messenger_cassandra::CassandraStore;
 use messenger_core::{Order, Position, Slice, Store};
 use scylla::client::session::Session;
+use scylla::statement::Consistency;
+use scylla::statement::unprepared::Statement;
 
 use crate::world::{EPOCH, Pair, Verdict, World, case, id_ago};
 
@@ -59,7 +61,7 @@ impl Traced {
 
     async fn cost_now(&self, value: &str) -> Result<Cost, Failed> {
         let cql = "SELECT session_id, parameters FROM system_traces.sessions";
-        let sessions = self.session.query_unpaged(cql, &[]).await?;
+        let sessions = self.session.query_unpaged(at_one(cql), &[]).await?;
         let sessions = sessions.into_rows_result()?;
         let mut cost = Cost::default();
         type Row = (
@@ -74,7 +76,7 @@ impl Traced {
             }
             cost.requests += 1;
             let cql = "SELECT activity FROM system_traces.events WHERE session_id = ?";
-            let events = self.session.query_unpaged(cql, (session,)).await?;
+            let events = self.session.query_unpaged(at_one(cql), (session,)).await?;
             for event in events.into_rows_result()?.rows::<(String,)>()? {
                 // "Read 11 live rows and 0 tombstone cells"
                 let words: Vec<String> = event?.0.split(' ').map(str::to_owned).collect();
@@ -89,6 +91,13 @@ impl Traced {
         }
         Ok(cost)
     }
+}
+
+/// Traces have two replicas, also where there is one node.
+fn at_one(cql: &str) -> Statement {
+    let mut statement = Statement::new(cql);
+    statement.set_consistency(Consistency::One);
+    statement
 }
 
 fn newest_below(below: Position) -> Slice {

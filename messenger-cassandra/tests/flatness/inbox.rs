@@ -1,0 +1,156 @@
+//! Pages of inboxes: rows and heads of the epochs that they touch, and tombstones only of
+//! conversations that were active again within the tables' grace.
+//!
+//! # The bound
+//!
+//! A page reads recency rows 42 at a time, then 84 and so on, until those of whole epochs fill it,
+//! and the head of each. With `k` conversations in an epoch, `21 + k` rows are enough for a page of
+//! 20, so at most twice that and a first read come of it; each row brings one head.
+//!
+//! A tombstone stands where a conversation has left an epoch, and counts until the grace of the
+//! table is over (three hours). Within that time a conversation leaves at most `m = ⌈grace / epoch⌉`
+//! epochs: one, where an epoch is six hours. So a page meets at most `m` tombstones for each
+//! conversation that was active in the epochs that it touches: `m·k` for each epoch.
+
+use std::time::{Duration, SystemTime};
+
+use libtest_mimic::Trial;
+use messenger_core::{InboxQuery, Limit, Messenger, Store as _};
+
+use crate::traced::{Cost, Traced};
+use crate::world::{READ, Verdict, case, ensure, fill, message, user};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const EPOCH: Duration = Duration::from_secs(6 * 3600);
+const BUCKET: Duration = Duration::from_secs(10 * 24 * 3600);
+
+/// The shortest epoch that there can be.
+const SHORT: Duration = Duration::from_secs(300);
+
+/// What a page reads at most where so many conversations are active in an epoch.
+fn most(in_an_epoch: u64) -> u64 {
+    let recency = 2 * (READ + in_an_epoch) + 2 * READ;
+    2 * recency
+}
+
+pub(crate) fn wide() -> Trial {
+    let name = "a_page_of_an_inbox_costs_the_same_with_any_number_of_conversations";
+    case(name, BUCKET, EPOCH, async |traced| {
+        for conversations in [10, 500, 5_000] {
+            inbox(&traced, conversations).await?;
+        }
+        Ok(())
+    })
+}
+
+/// An inbox in which a conversation was active in each hour: six in an epoch.
+async fn inbox(traced: &Traced, conversations: u32) -> Verdict {
+    let owner = user("owner");
+    let now = SystemTime::now();
+    let last = |n: u32| message(&user("other"), &owner, now - HOUR * n);
+    fill(&traced.quick, (0..conversations).map(last)).await?;
+    let messenger = Messenger::new(traced.store.clone());
+    let page = async |what: &str, query: InboxQuery| {
+        let (page, cost) = traced.cost(messenger.inbox(&owner, query)).await?;
+        println!("{conversations} conversations, {what} page: {cost}");
+        ensure!(
+            cost.rows <= most(6) && cost.tombstones == 0,
+            "the {what} page of {conversations} conversations read {cost}"
+        );
+        Ok(page)
+    };
+    let first = page("first", InboxQuery::new()).await?;
+    page("newer", InboxQuery::new().with_cursor(first.prev)).await?;
+    // To the middle, in large steps and past the relay.
+    let quick = Messenger::new(traced.quick.clone());
+    let mut next = first.next;
+    for _ in 0..conversations / 200 {
+        let query = InboxQuery::new().with_limit(Limit::MAX).with_cursor(next);
+        next = quick.inbox(&owner, query).await?.next;
+    }
+    if next.is_some() {
+        page("middle", InboxQuery::new().with_cursor(next)).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn moved() -> Trial {
+    let name = "a_page_of_an_inbox_costs_the_same_after_a_hundred_moves_of_each_conversation";
+    case(name, BUCKET, SHORT, async |traced| {
+        // A hundred epochs of six hours are 25 days; here they are made up in seconds, and the
+        // grace is shortened as they are. It covers the last move and not those before.
+        const GRACE: Duration = Duration::from_secs(8);
+        const CONVERSATIONS: u32 = 30;
+        const MOVES: u32 = 100;
+        let grace = GRACE.as_secs();
+        let cql = format!(
+            "ALTER TABLE {}.inbox_recency WITH gc_grace_seconds = {grace}",
+            traced.keyspace
+        );
+        traced.bare.query_unpaged(cql, &[]).await?;
+
+        let owner = user("owner");
+        let others: Vec<_> = (0..CONVERSATIONS).map(|_| user("other")).collect();
+        let now = SystemTime::now();
+        let all_at = |at| others.iter().map(move |other| (other, at));
+        for epochs_ago in (0..=MOVES).rev() {
+            if epochs_ago == 0 {
+                tokio::time::sleep(GRACE + Duration::from_secs(2)).await;
+            }
+            let all = all_at(now - SHORT * epochs_ago);
+            let messages = all.map(|(other, at)| message(other, &owner, at));
+            fill(&traced.quick, messages).await?;
+        }
+        // The rows that were left are deleted by a task of their own.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let messenger = Messenger::new(traced.store.clone());
+        let (first, cost) = traced
+            .cost(messenger.inbox(&owner, InboxQuery::new()))
+            .await?;
+        check("first", cost, CONVERSATIONS)?;
+        ensure!(first.items.len() == 20, "{} items", first.items.len());
+        let next = InboxQuery::new().with_cursor(first.next);
+        let (next, cost) = traced.cost(messenger.inbox(&owner, next)).await?;
+        check("second", cost, CONVERSATIONS)?;
+        ensure!(next.items.len() == 10, "{} items", next.items.len());
+        let newer = InboxQuery::new().with_cursor(first.prev);
+        let (_, cost) = traced.cost(messenger.inbox(&owner, newer)).await?;
+        check("newer", cost, CONVERSATIONS)
+    })
+}
+
+/// Each conversation has left one epoch within the grace.
+fn check(what: &str, cost: Cost, conversations: u32) -> Verdict {
+    println!("{conversations} conversations moved 100 times, {what} page: {cost}");
+    let conversations = u64::from(conversations);
+    ensure!(
+        // A scan that goes on behind a row meets the same tombstones no second time.
+        cost.tombstones <= conversations && cost.rows <= most(conversations),
+        "the {what} page read {cost}"
+    );
+    Ok(())
+}
+
+pub(crate) fn crowded() -> Trial {
+    let name = "a_page_of_a_crowded_epoch_reads_that_epoch_and_no_more";
+    case(name, BUCKET, EPOCH, async |traced| {
+        const CONVERSATIONS: u32 = 400;
+        let owner = user("owner");
+        // The beginning of an epoch long ago, so that nothing depends on the time of day.
+        let start = SystemTime::UNIX_EPOCH + EPOCH * 70_000;
+        let minute = Duration::from_secs(40);
+        let inside = |n: u32| message(&user("other"), &owner, start + minute * n);
+        let before = |n: u32| message(&user("other"), &owner, start - minute * (n + 1));
+        fill(&traced.quick, (0..CONVERSATIONS).map(inside)).await?;
+        fill(&traced.quick, (0..CONVERSATIONS).map(before)).await?;
+        let slice = messenger_core::Slice::newest(READ as usize);
+        let (page, cost) = traced.cost(traced.store.inbox(&owner, slice)).await?;
+        println!("{CONVERSATIONS} conversations in each epoch, first page: {cost}");
+        ensure!(page.len() == READ as usize, "{} items", page.len());
+        ensure!(
+            cost.rows <= most(CONVERSATIONS.into()) && cost.tombstones == 0,
+            "the page read {cost}"
+        );
+        Ok(())
+    })
+}
