@@ -1,7 +1,8 @@
 //! What a page costs. Rule 12.
 //!
-//! A ratio within one run, so that no machine is too slow for it: the same page of much and of
-//! little. It is generous, and fails only where a page reads far more than it holds.
+//! A ratio within one run, so that no machine is too slow for it: the same page when the list is
+//! short and when it has grown. It is generous, and fails only where a page reads far more than it
+//! holds.
 
 use std::time::{Duration, Instant};
 
@@ -19,15 +20,17 @@ const TIME_TO_FILL: Duration = Duration::from_secs(3);
 /// What the page of much may cost, as a multiple of the page of little.
 const AT_MOST: u32 = 10;
 const TRIES: usize = 40;
+const ROUNDS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(100);
 const PAGE: usize = 10;
 
-/// Appends from `message` until there is much, or time is up. Gives how many.
+/// Appends on from what is there until there is much, or time is up. Gives how many.
 async fn fill(
     store: &dyn Store,
     message: impl Fn(usize) -> Result<Message, Failure>,
 ) -> Result<usize, Failure> {
     let start = Instant::now();
-    let mut count = 0;
+    let mut count = LITTLE;
     while count < *MUCH.end() && (count < *MUCH.start() || start.elapsed() < TIME_TO_FILL) {
         let messages = (count..count + AT_ONCE)
             .map(&message)
@@ -47,31 +50,20 @@ fn at(n: usize) -> u64 {
 pub(super) async fn a_page_of_a_long_history_costs_as_much_as_one_of_a_short_one(
     stage: &Stage,
 ) -> Verdict {
-    let short = Pair::new(stage.user("alice")?, stage.user("bob")?);
-    let long = Pair::new(stage.user("carol")?, stage.user("dave")?);
-    for n in 0..LITTLE {
-        stage
-            .store
-            .append(&short.message(id_at(at(n)), "short")?)
-            .await?;
-    }
-    let much = fill(&*stage.store, |n| long.message(id_at(at(n)), "long")).await?;
-    let pages = [&short, &long].map(|pair| Listed::History(pair.conversation()));
-    compare(stage, much, pages).await
+    let pair = stage.pair()?;
+    let message = |n| pair.message(id_at(at(n)), "hello");
+    grow(stage, message, &Listed::History(pair.conversation())).await
 }
 
 pub(super) async fn a_page_of_a_large_inbox_costs_as_much_as_one_of_a_small_one(
     stage: &Stage,
 ) -> Verdict {
-    let (few, many) = (stage.user("few")?, stage.user("many")?);
-    let message = |user: &UserId, n| {
-        Pair::new(user.clone(), stage.nth_user("friend", n)?).message(id_at(at(n)), "hello")
+    let alice = stage.user("alice")?;
+    let message = |n| {
+        let pair = Pair::new(alice.clone(), stage.nth_user("friend", n)?);
+        pair.message(id_at(at(n)), "hello")
     };
-    for n in 0..LITTLE {
-        stage.store.append(&message(&few, n)?).await?;
-    }
-    let much = fill(&*stage.store, |n| message(&many, n)).await?;
-    compare(stage, much, [few, many].map(Listed::Inbox)).await
+    grow(stage, message, &Listed::Inbox(alice.clone())).await
 }
 
 /// What a page is read of.
@@ -91,22 +83,40 @@ impl Listed {
     }
 }
 
-/// Reads both pages by turns, and compares the fastest read of each.
-async fn compare(stage: &Stage, much: usize, lists: [Listed; 2]) -> Verdict {
-    let mut fastest = [Duration::MAX; 2];
-    for _ in 0..TRIES {
-        for (list, fastest) in lists.iter().zip(&mut fastest) {
-            let start = Instant::now();
-            let items = list.page(&*stage.store).await?;
-            *fastest = start.elapsed().min(*fastest);
-            ensure!(items == PAGE, "a page of {PAGE} holds {items} items");
-        }
+/// Reads a page of the list when it is short, and again when it has grown.
+async fn grow(
+    stage: &Stage,
+    message: impl Fn(usize) -> Result<Message, Failure>,
+    list: &Listed,
+) -> Verdict {
+    for n in 0..LITTLE {
+        stage.store.append(&message(n)?).await?;
     }
-    let [of_little, of_much] = fastest;
-    ensure!(
-        of_much <= of_little * AT_MOST,
-        "a page of {PAGE} out of {much} takes {of_much:?}, and out of {LITTLE} {of_little:?}: what \
-         a page costs must not grow with what it is a page of"
-    );
-    Ok(())
+    let of_little = fastest(stage, list).await?;
+    let much = fill(&*stage.store, message).await?;
+    let mut of_much = Duration::MAX;
+    for _ in 0..ROUNDS {
+        of_much = fastest(stage, list).await?.min(of_much);
+        if of_much <= of_little * AT_MOST {
+            return Ok(());
+        }
+        // Something else may keep the machine busy; not for ever.
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(Failure::new(format!(
+        "a page of {PAGE} out of {much} takes {of_much:?}, and out of {LITTLE} it took \
+         {of_little:?}: what a page costs must not grow with what it is a page of"
+    )))
+}
+
+/// The fastest of some reads of a page.
+async fn fastest(stage: &Stage, list: &Listed) -> Result<Duration, Failure> {
+    let mut fastest = Duration::MAX;
+    for _ in 0..TRIES {
+        let start = Instant::now();
+        let items = list.page(&*stage.store).await?;
+        fastest = start.elapsed().min(fastest);
+        ensure!(items == PAGE, "a page of {PAGE} holds {items} items");
+    }
+    Ok(fastest)
 }
