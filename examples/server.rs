@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::{Parser, ValueEnum};
 use examples::generate::{DEFAULT_SEED, Plan, Sizes, generate};
 use examples::program;
@@ -37,7 +37,7 @@ struct Arguments {
     listen: String,
 
     /// Fills the store with test data, unless user 1 has conversations already.
-    #[arg(long, env = "MESSENGER_DEMO", value_parser = yes_or_no)]
+    #[arg(long, env = "MESSENGER_DEMO", value_parser = program::yes_or_no)]
     demo: bool,
 
     /// How the log is written, on the standard error.
@@ -54,7 +54,7 @@ struct Arguments {
     #[arg(
         long,
         env = "MESSENGER_LOG",
-        default_value = "info",
+        default_value = "info,scylla=warn",
         value_name = "FILTER",
         value_parser = log_filter
     )]
@@ -113,7 +113,10 @@ async fn run(arguments: Arguments) -> Result<()> {
     let mut stop = pin!(stop_signal()?);
     let (listener, service) = tokio::select! {
         started = start(&arguments) => started?,
-        () = &mut stop => return Ok(()),
+        () = &mut stop => {
+            info!("stopped before it was ready");
+            return Ok(());
+        }
     };
     announce(listener.local_addr()?, &arguments);
     let drained = serve(listener, service, arguments.server_config(), stop).await;
@@ -165,11 +168,13 @@ fn readiness(address: SocketAddr) -> io::Result<String> {
 /// All that has to be there before the first request.
 async fn start(arguments: &Arguments) -> Result<(TcpListener, MessengerService)> {
     let listener = listen(&arguments.listen).await?;
+    // Before the store, which may hold on to its measurements.
+    let config = service_config()?;
     let messenger = Messenger::new(arguments.store.open().await?);
     if arguments.demo {
         fill(&messenger).await.context("no test data")?;
     }
-    let service = MessengerService::with_config(messenger, service_config()?);
+    let service = MessengerService::with_config(messenger, config);
     Ok((listener, service))
 }
 
@@ -250,23 +255,32 @@ async fn fill(messenger: &Messenger) -> Result<()> {
     Ok(())
 }
 
-/// Is ready with the first SIGTERM or Ctrl-C. The second one ends the program at once.
+/// Is ready with the first SIGTERM or Ctrl-C. Another one later ends the program at once.
 fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+    let first = signalled()?;
+    Ok(async {
+        first.await;
+        tokio::spawn(end_at_once());
+    })
+}
+
+async fn end_at_once() -> Result<()> {
+    // Some who end a program signal both it and its process group; that is once.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    signalled()?.await;
+    warn!("signalled again: ending at once");
+    std::process::exit(1)
+}
+
+/// Is ready when a signal to stop comes after this call.
+fn signalled() -> Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut next = async move || {
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    Ok(async move {
-        next().await;
-        tokio::spawn(async move {
-            next().await;
-            warn!("a second signal: ending at once");
-            std::process::exit(1);
-        });
     })
 }
 
@@ -291,14 +305,6 @@ fn host_and_port(text: &str) -> Result<String> {
         "it must be a host and a port, such as 127.0.0.1:8000 or [::1]:8000"
     );
     Ok(text.to_owned())
-}
-
-fn yes_or_no(text: &str) -> Result<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" | "" => Ok(false),
-        _ => bail!("it must be true or false"),
-    }
 }
 
 fn log_filter(text: &str) -> Result<String> {

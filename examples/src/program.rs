@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Error, Result, bail};
 use clap::error::{ContextKind, ContextValue};
-use clap::{Command, Error, Parser};
+use clap::{Command, Parser};
 
 /// The flags of this program; what is wrong with them ends it with a message.
 ///
@@ -21,18 +21,42 @@ pub fn arguments<P: Parser>() -> P {
     })
 }
 
-/// How the program ends: an error is printed on one line, with its causes.
+/// How the program ends: an error is printed on one line, with those of its causes that it does not
+/// name itself.
 pub fn end(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", with_causes(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-fn blamed_variable(error: &Error, command: &Command) -> Option<String> {
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Reads the value of a switch, which on the command line has none and in the environment has.
+///
+/// # Errors
+///
+/// When it is something else.
+pub fn yes_or_no(text: &str) -> Result<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" | "" => Ok(false),
+        _ => bail!("it must be true or false"),
+    }
+}
+
+fn blamed_variable(error: &clap::Error, command: &Command) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text),
         _ => None,

@@ -21,16 +21,20 @@ pub(crate) fn example(name: &str) -> Command {
 
 /// `cargo test` builds the examples of its package, next to the tests.
 fn path_of(example: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let profile = test.ancestors().nth(2).expect("tests are in deps");
-    let path = profile
-        .join("examples")
-        .join(format!("{example}{}", std::env::consts::EXE_SUFFIX));
+    let file = format!("{example}{}", std::env::consts::EXE_SUFFIX);
+    let path = target_dir().join("examples").join(file);
     assert!(
         path.exists(),
         "the example {example} is not built: run `cargo build -p examples --examples`"
     );
     path
+}
+
+/// Where cargo puts what it builds, in this profile.
+pub(crate) fn target_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let dir = test.ancestors().nth(2).expect("tests are in deps");
+    dir.to_owned()
 }
 
 /// What an example that ends by itself did.

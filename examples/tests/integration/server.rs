@@ -193,8 +193,14 @@ fn it_says_that_it_stops_for_as_long_as_it_is_told() {
     server.process.signal("TERM");
     until(|| get(&address, "/health/ready").status == 503);
     assert_eq!(post(&address, "/api/messages/", MESSAGE).status, 201);
+    // The same signal twice at once, to the process and its group, is one.
+    server.process.signal("TERM");
+    assert_eq!(get(&address, "/health/live").status, 200);
     // Who does not want to wait says it again.
-    server.process.signal("INT");
+    until(|| {
+        server.process.signal("INT");
+        !server.process.is_running()
+    });
     assert!(!server.process.wait().success());
 }
 
@@ -233,8 +239,10 @@ fn the_health_check_says_whether_the_server_is_ready() {
         error.starts_with("error: not ready: status 503 {"),
         "{error}"
     );
-    server.process.signal("TERM");
-    server.process.wait();
+    until(|| {
+        server.process.signal("TERM");
+        !server.process.is_running()
+    });
     let error = ask(&address).failure();
     assert!(
         error.starts_with(&format!("error: no answer from {address}")),

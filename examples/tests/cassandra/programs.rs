@@ -1,0 +1,186 @@
+//! The cases.
+
+use futures_util::TryStreamExt as _;
+use messenger_cassandra::{CassandraConfig, CassandraStore};
+use messenger_core::{Message, Messenger, UserId};
+use messenger_memory::MemoryStore;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use examples::generate::{Plan, Sizes, generate};
+
+use crate::client::{get, post};
+use crate::node::Node;
+use crate::process::{Running, run};
+
+/// Each with its name.
+pub(crate) const CASES: &[(&str, fn(&Node))] = &[
+    (
+        "the_server_keeps_its_messages_over_a_restart",
+        the_server_keeps_its_messages_over_a_restart,
+    ),
+    ("demo_data_is_added_once", demo_data_is_added_once),
+    (
+        "a_repeated_run_of_generate_adds_nothing",
+        a_repeated_run_of_generate_adds_nothing,
+    ),
+    (
+        "what_is_wrong_with_the_cluster_is_told",
+        what_is_wrong_with_the_cluster_is_told,
+    ),
+];
+
+const NEW: [&str; 3] = ["--migrate", "--cassandra-replication", "1"];
+
+/// A server on a port of its own.
+struct Server {
+    process: Running,
+    address: String,
+}
+
+impl Server {
+    fn start(node: &Node, keyspace: &str, flags: &[&str]) -> Self {
+        let mut command = node.example("server", keyspace);
+        let mut process = Running::start(command.args(["--listen=127.0.0.1:0"]).args(flags));
+        let line = process.line();
+        assert!(line.ends_with("store: cassandra)\n"), "{line}");
+        let url = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix("http://"));
+        Self {
+            process,
+            address: url.expect("the line holds a URL").to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> Value {
+        let answer = get(&self.address, path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// Stops it, and gives what it has logged.
+    #[track_caller]
+    fn stop(mut self) -> String {
+        self.process.signal("TERM");
+        let status = self.process.wait();
+        let log = self.process.log();
+        assert!(status.success(), "{log}");
+        log
+    }
+}
+
+fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
+    let server = Server::start(node, "examples_server", &NEW);
+    assert_eq!(server.get("/health/ready")["status"], "ok");
+    let body = r#"{"sender_id": "ann", "receiver_id": "ben", "content": "Do you keep this?"}"#;
+    let sent = post(&server.address, "/api/messages/", body);
+    assert_eq!(sent.status, 201, "{}", sent.body);
+    let message = sent.json();
+    let metrics = get(&server.address, "/metrics").body;
+    assert!(
+        metrics.contains("messenger_cassandra_operation"),
+        "{metrics}"
+    );
+    server.stop();
+
+    let server = Server::start(node, "examples_server", &[]);
+    let conversation = message["conversation_id"].as_str().unwrap();
+    let history = server.get(&format!("/api/messages/conversation/{conversation}"));
+    assert_eq!(history["data"][0], message);
+    let inbox = server.get("/api/conversations/user/ben");
+    assert_eq!(inbox["data"][0]["last_message"]["id"], message["id"]);
+    server.stop();
+}
+
+fn demo_data_is_added_once(node: &Node) {
+    let flags = [&NEW[..], &["--demo"]].concat();
+    let server = Server::start(node, "examples_demo", &flags);
+    let inbox = server.get("/api/conversations/user/1");
+    assert!(!inbox["data"][0].is_null());
+    server.stop();
+
+    let server = Server::start(node, "examples_demo", &flags);
+    assert_eq!(
+        server.get("/api/conversations/user/1")["data"],
+        inbox["data"]
+    );
+    let log = server.stop();
+    assert!(log.contains("no test data was added"), "{log}");
+}
+
+fn a_repeated_run_of_generate_adds_nothing(node: &Node) {
+    let flags = "--users 5 --conversations 6 --messages 90 --seed 7 --until 2026-01-01T00:00:00Z";
+    let sizes = Sizes {
+        users: 5,
+        conversations: 6,
+        messages: 90,
+        ..Sizes::default()
+    };
+    let plan = Plan::new(sizes, 7, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let planned = runtime.block_on(async {
+        let messenger = Messenger::new(MemoryStore::new());
+        generate(&messenger, &plan, 1, || ()).await.unwrap();
+        messages(&messenger).await
+    });
+    assert_eq!(planned.len(), 90);
+
+    for _ in 0..2 {
+        let mut command = node.example("generate", "examples_generate");
+        run(command.args(NEW).args(flags.split(' '))).success();
+        let stored = runtime.block_on(async {
+            let config =
+                CassandraConfig::new(node.address().split(',')).with_keyspace("examples_generate");
+            let store = CassandraStore::connect(&config).await.unwrap();
+            messages(&Messenger::new(store)).await
+        });
+        assert_eq!(stored, planned);
+    }
+}
+
+/// All messages of the users 1 to 5, in the order of their ids.
+async fn messages(messenger: &Messenger) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for user in 1..=5 {
+        let inbox = messenger.inbox_stream(UserId::from(user));
+        let inbox: Vec<_> = inbox.try_collect().await.unwrap();
+        for conversation in inbox {
+            let history = messenger.history_stream(conversation.id());
+            messages.append(&mut history.try_collect().await.unwrap());
+        }
+    }
+    messages.sort_by_key(Message::id);
+    messages.dedup();
+    messages
+}
+
+fn what_is_wrong_with_the_cluster_is_told(node: &Node) {
+    for (flags, complaint) in [
+        (&["--cassandra-keyspace=nothing_here"][..], "with --migrate"),
+        (&["--cassandra-datacenter=nowhere"], "no datacenter nowhere"),
+        (
+            &["--cassandra-nodes=127.0.0.1:1"],
+            "cannot connect to 127.0.0.1:1",
+        ),
+        (
+            &[
+                "--cassandra-keyspace=new",
+                "--migrate",
+                "--cassandra-replication=9",
+            ],
+            "9 replicas",
+        ),
+    ] {
+        let mut command = crate::process::example("server");
+        command
+            .env("MESSENGER_STORE", "cassandra")
+            .env("MESSENGER_CASSANDRA_NODES", node.address())
+            .args(["--listen=127.0.0.1:0", "--log=off"])
+            .args(flags);
+        let error = run(&mut command).failure();
+        assert!(error.starts_with("error: no Cassandra store: "), "{error}");
+        assert!(error.contains(complaint), "{flags:?}: {error}");
+    }
+}
