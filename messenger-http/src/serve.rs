@@ -381,3 +381,69 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Patient<I> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use messenger_core::Messenger;
+    use messenger_memory::MemoryStore;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+    use super::*;
+
+    /// Fails as the system does when it is out of sockets, as often as told, and then connects.
+    struct Exhausted {
+        failures: usize,
+        then: Option<DuplexStream>,
+    }
+
+    impl Accept for Exhausted {
+        type Io = DuplexStream;
+
+        async fn accept(&mut self) -> io::Result<DuplexStream> {
+            if self.failures > 0 {
+                self.failures -= 1;
+                const EMFILE: i32 = 24;
+                return Err(io::Error::from_raw_os_error(EMFILE));
+            }
+            match self.then.take() {
+                Some(stream) => Ok(stream),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lack_of_sockets_is_waited_out() {
+        let config = ServerConfig::default();
+        let phase = watch::Sender::new(Phase::Running);
+        let server = Server {
+            builder: builder(&config),
+            permits: Arc::new(Semaphore::new(1)),
+            service: MessengerService::new(Messenger::new(MemoryStore::new())),
+            write_timeout: config.write_timeout,
+            connections: TaskTracker::new(),
+            phase: phase.subscribe(),
+        };
+        let (mut client, stream) = tokio::io::duplex(4096);
+        let listener = Exhausted {
+            failures: 20,
+            then: Some(stream),
+        };
+        let start = Instant::now();
+        let request = async {
+            let request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        };
+        tokio::select! {
+            () = server.accept(listener) => unreachable!("it accepts for ever"),
+            () = request => {}
+        }
+        // Twice as long each time, from 5 ms to a second.
+        let waited = start.elapsed();
+        assert!(waited > Duration::from_secs(10), "{waited:?}");
+        assert!(waited < Duration::from_secs(20), "{waited:?}");
+    }
+}

@@ -1,10 +1,15 @@
 //! What a client gets, and does not get, when the store fails.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use messenger_core::{ConversationId, ErrorKind, Messenger, Outcome};
+use tokio::sync::Semaphore;
 
 use crate::client::message;
 use crate::contract::Answer;
 use crate::faulty::{Fault, Faulty, SECRET};
+use crate::raw::LONG;
 use crate::server::{Server, configs};
 use crate::{run, user};
 
@@ -180,5 +185,25 @@ fn a_store_that_never_answers_is_not_waited_for() {
                 .unwrap()
                 .contains("same key")
         );
+    });
+}
+
+#[test]
+fn a_send_that_takes_too_long_can_be_looked_for() {
+    run(async {
+        let gate = Arc::new(Semaphore::new(0));
+        let server = server(Faulty::new().appends(Fault::Gate(Arc::clone(&gate)))).await;
+        let client = server.client();
+        let (alice, bob) = (user(), user());
+        let problem = client.post(message(&alice, &bob, "late"), &[]).await.json();
+        let conversation = ConversationId::direct(&alice, &bob);
+        let id = problem["message_id"].as_str().unwrap();
+        let path = format!("/api/messages/conversation/{conversation}/{id}");
+        assert_eq!(client.get(&path).await.status, 404);
+        gate.add_permits(1);
+        let start = Instant::now();
+        while client.get(&path).await.status != 200 {
+            assert!(start.elapsed() < LONG, "the send did not go on");
+        }
     });
 }
