@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# Starts the messenger with a real Cassandra, and says where it is: ./init.sh and nothing else.
+#
+#   ./init.sh [--test-data | --no-test-data]
+#
+#   --test-data      fills it with test data, without asking
+#   --no-test-data   does not, without asking (so does a run without a terminal)
+#
+# It builds the image, starts Cassandra and the server, waits until they are ready and makes the
+# schema. What runs already goes on running, so it can be run again at any time. If it fails it
+# stops what it has started, and nothing else; data is never deleted.
+#
+# In the environment: MESSENGER_PORT, 8000 unless set; MESSENGER_IMAGE, an image to take instead of
+# building one; CASSANDRA_HEAP, 1G unless set.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' init.sh; }
+say() { printf '\n==> %s\n' "$*"; }
+die() { printf 'init.sh: %s\n' "$@" >&2; exit 1; }
+
+test_data=ask
+for argument; do
+  case $argument in
+    --test-data) test_data=yes ;;
+    --no-test-data) test_data=no ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; die "there is no option $argument" ;;
+  esac
+done
+
+port=${MESSENGER_PORT:-8000}
+if [[ ! $port =~ ^[1-9][0-9]{0,4}$ ]] || ((port > 65535)); then
+  die "MESSENGER_PORT is '$port'; it must be a port, such as 8000"
+fi
+url=http://localhost:$port
+
+# The tools.
+command -v docker >/dev/null ||
+  die 'docker is missing: see https://docs.docker.com/get-started/get-docker/'
+if docker compose version >/dev/null 2>&1; then
+  compose=(docker compose)
+elif command -v docker-compose >/dev/null; then
+  compose=(docker-compose)
+else
+  die 'Compose is missing: neither "docker compose" nor "docker-compose" can be run.' \
+    'See https://docs.docker.com/compose/install/'
+fi
+docker info >/dev/null 2>&1 ||
+  die 'the Docker engine does not answer: is it started, and may you use it? Try: docker info'
+
+# running SERVICE: the id of its container, if that runs.
+running() {
+  local id
+  id=$("${compose[@]}" ps -q "$1" 2>/dev/null | head -n 1)
+  [ -z "$id" ] || [ "$(docker inspect --format '{{.State.Running}}' "$id" 2>/dev/null)" != true ] ||
+    echo "$id"
+}
+
+# The port: taken is fine if it is our own server that has it.
+server=$(running server)
+ours=
+[ -z "$server" ] || ours=$(docker port "$server" 8000/tcp 2>/dev/null || true)
+if [[ $ours != *":$port" ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+  die "port $port is taken by another program." \
+    "Stop that, or choose another port: MESSENGER_PORT=8001 ./init.sh"
+fi
+
+# From here on things are started. If this fails, what was not running before is stopped.
+to_stop=()
+[ -n "$server" ] || to_stop+=(server)
+[ -n "$(running cassandra)" ] || to_stop+=(cassandra)
+undo() {
+  local status=$?
+  trap - EXIT
+  ((status)) || exit 0
+  echo "init.sh: failed; the last lines of the logs:" >&2
+  "${compose[@]}" logs --tail 15 >&2 || true
+  if ((${#to_stop[@]})); then
+    echo "init.sh: stopping what this run has started: ${to_stop[*]}" >&2
+    "${compose[@]}" stop "${to_stop[@]}" >&2 || true
+  fi
+  exit "$status"
+}
+trap undo EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+if [ -z "${MESSENGER_IMAGE:-}" ]; then
+  say 'building the image (some minutes the first time)'
+  REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+  export REVISION
+  "${compose[@]}" build server
+fi
+
+# wait_for SERVICE SECONDS: until its health check says that it is well.
+wait_for() {
+  local id health i
+  for ((i = 0; i < $2; i++)); do
+    id=$("${compose[@]}" ps -q "$1" | head -n 1)
+    health=$(docker inspect --format '{{.State.Health.Status}} {{.RestartCount}}' "$id")
+    case $health in
+      healthy*) return ;;
+      *' '[3-9]) die "$1 does not start" ;;
+    esac
+    sleep 1
+  done
+  die "$1 is not ready after $2 seconds: $health"
+}
+
+say 'starting Cassandra'
+"${compose[@]}" up -d --no-build cassandra
+wait_for cassandra 300
+say 'starting the server, which makes the schema'
+"${compose[@]}" up -d --no-build server
+wait_for server 90
+
+if [ "$test_data" = ask ]; then
+  test_data=no
+  if [ -t 0 ] && [ -t 1 ]; then
+    read -r -p 'Fill it with test data? [y/N] ' answer || answer=
+    [[ $answer != [yY]* ]] || test_data=yes
+  fi
+fi
+again="${compose[*]} exec server generate"
+if [ "$test_data" = yes ]; then
+  say 'writing test data'
+  "${compose[@]}" exec -T server generate
+fi
+
+cat <<END
+
+The messenger is ready.
+
+  API    $url/api/conversations/user/1
+  docs   $url/docs
+
+  test:           scripts/smoke $url
+  test data:      $again        (generate --help tells its sizes)
+  logs:           ${compose[*]} logs -f server
+  stop:           ${compose[*]} down        (keeps the data; --volumes deletes it)
+END
