@@ -13,8 +13,11 @@ use crate::client::{get, post};
 use crate::node::Node;
 use crate::process::{Running, run};
 
-/// Each with its name.
-pub(crate) const CASES: &[(&str, fn(&Node))] = &[
+/// A case and its name.
+pub(crate) type Case = (&'static str, fn(&Node));
+
+/// All of them.
+pub(crate) const CASES: &[Case] = &[
     (
         "the_server_keeps_its_messages_over_a_restart",
         the_server_keeps_its_messages_over_a_restart,
