@@ -192,3 +192,9 @@ impl Store for MemoryStore {
         Duration::ZERO
     }
 }
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
