@@ -24,8 +24,7 @@ FROM rust:${RUST}-slim-bookworm AS build
 RUN cargo install --quiet --locked --root /usr/local cargo-auditable@0.7.7
 WORKDIR /source
 # With a target named, the flags are not those of build scripts and macros, which cannot be static.
-ENV CARGO_PROFILE_RELEASE_LTO=thin \
-    CARGO_PROFILE_RELEASE_STRIP=symbols \
+ENV CARGO_PROFILE_RELEASE_STRIP=symbols \
     RUSTFLAGS="-C target-feature=+crt-static"
 # What is built, dependencies first, then the rest: with TLS to Cassandra.
 ENV TO_BUILD="--release --locked --package examples --example server --example generate --features messenger-cassandra/tls"
