@@ -15,7 +15,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
-usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' init.sh; }
+usage() { sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p;}' init.sh; }
 say() { printf '\n==> %s\n' "$*"; }
 die() { printf 'init.sh: %s\n' "$@" >&2; exit 1; }
 
@@ -71,15 +71,16 @@ to_stop=()
 [ -n "$server" ] || to_stop+=(server)
 [ -n "$(running cassandra)" ] || to_stop+=(cassandra)
 undo() {
-  local status=$?
+  local status=$? service
   trap - EXIT
   ((status)) || exit 0
   echo "init.sh: failed; the last lines of the logs:" >&2
   "${compose[@]}" logs --tail 15 >&2 || true
-  if ((${#to_stop[@]})); then
-    echo "init.sh: stopping what this run has started: ${to_stop[*]}" >&2
-    "${compose[@]}" stop "${to_stop[@]}" >&2 || true
-  fi
+  for service in ${to_stop[@]+"${to_stop[@]}"}; do # (bash 3 has no empty arrays)
+    [ -n "$(running "$service")" ] || continue
+    echo "init.sh: stopping $service, which this run has started" >&2
+    "${compose[@]}" stop "$service" >&2 || true
+  done
   exit "$status"
 }
 trap undo EXIT
