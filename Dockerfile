@@ -15,7 +15,7 @@ FROM debian:bookworm-slim AS manifests
 WORKDIR /source
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -regextype posix-extended \
-      ! -regex '\./[^/]+/([^/]+|src/(lib|main)|(tests|benches|examples)/[^/]+(/main)?)\.rs' -delete \
+      ! -regex '\./[^/]+/([^/]+|src/(lib|main|bin/[^/]+)|(tests|benches|examples)/[^/]+(/main)?)\.rs' -delete \
  && find . -name '*.rs' -exec sh -c 'for file; do echo "fn main() { }" >"$file"; done' sh {} + \
  && find . -type d -empty -delete
 
