@@ -124,7 +124,12 @@ fn a_slow_head_is_cut_off_in_time() {
             let mut rest = Vec::new();
             let _ = reading.read_to_end(&mut rest).await;
         };
-        tokio::select! { () = drip => {}, () = closed => {} }
+        let ended = async {
+            tokio::select! { () = drip => {}, () = closed => {} }
+        };
+        tokio::time::timeout(LONG, ended)
+            .await
+            .expect("a slow head is waited for");
         assert!(
             start.elapsed() < Duration::from_secs(5),
             "{:?}",
