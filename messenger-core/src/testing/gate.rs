@@ -1,4 +1,4 @@
-//! A store whose appends can be held up.
+//! A store whose calls can be held up.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::{
     Claim, Conversation, ConversationId, Error, Message, MessageId, Reservation, Store, UserId,
 };
 
-/// A store that holds up appends on demand, so that a test decides in which order messages show.
+/// A store that holds up calls on demand, so that a test decides in which order messages show and
+/// what happens while a page is read. Cloning shares it.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -24,7 +25,7 @@ use crate::{
 /// let gate = Gate::new(ModelStore::new());
 /// let messenger = Messenger::new(gate.clone());
 ///
-/// let held = gate.hold(Point::Before);
+/// let mut held = gate.hold(Point::Before);
 /// let message = NewMessage::new("alice".parse()?, "bob".parse()?, "Hello")?;
 /// let send = tokio::spawn(async move { messenger.send(message).await });
 /// let hello = held.arrived().await?; // it has its id, and is not in the store yet
@@ -35,8 +36,12 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Gate {
     store: Arc<dyn Store>,
-    plans: Arc<Mutex<VecDeque<Plan>>>,
+    appends: Plans<(Point, Plan<Message>)>,
+    pages: Plans<Plan<()>>,
 }
+
+/// For the calls to come, in their order.
+type Plans<T> = Arc<Mutex<VecDeque<T>>>;
 
 /// Where an append is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,18 +52,32 @@ pub enum Point {
     After,
 }
 
+/// A call that is held, or will be. Dropping it lets the call go on.
 #[derive(Debug)]
-struct Plan {
-    point: Point,
-    arrived: oneshot::Sender<Message>,
+pub struct Held<T> {
+    arrived: oneshot::Receiver<T>,
+    release: oneshot::Sender<()>,
+}
+
+/// The same, as the call has it.
+#[derive(Debug)]
+struct Plan<T> {
+    arrived: oneshot::Sender<T>,
     release: oneshot::Receiver<()>,
 }
 
-/// An append that is held, or will be. Dropping it lets the append go on.
-#[derive(Debug)]
-pub struct Held {
-    arrived: Mutex<Option<oneshot::Receiver<Message>>>,
-    release: oneshot::Sender<()>,
+fn plan<T>() -> (Plan<T>, Held<T>) {
+    let (arrived, on_arrival) = oneshot::channel();
+    let (release, on_release) = oneshot::channel();
+    let plan = Plan {
+        arrived,
+        release: on_release,
+    };
+    let held = Held {
+        arrived: on_arrival,
+        release,
+    };
+    (plan, held)
 }
 
 impl Gate {
@@ -66,53 +85,56 @@ impl Gate {
     pub fn new(store: impl Store + 'static) -> Self {
         Self {
             store: Arc::new(store),
-            plans: Arc::default(),
+            appends: Arc::default(),
+            pages: Arc::default(),
         }
     }
 
     /// Holds the next append that comes and is not held yet.
-    pub fn hold(&self, point: Point) -> Held {
-        let (arrived, on_arrival) = oneshot::channel();
-        let (release, on_release) = oneshot::channel();
-        self.plans.lock().push_back(Plan {
-            point,
-            arrived,
-            release: on_release,
-        });
-        Held {
-            arrived: Mutex::new(Some(on_arrival)),
-            release,
+    pub fn hold(&self, point: Point) -> Held<Message> {
+        let (plan, held) = plan();
+        self.appends.lock().push_back((point, plan));
+        held
+    }
+
+    /// Holds the next slice of a history or an inbox when the store has answered, and before the
+    /// answer is given.
+    pub fn hold_page(&self) -> Held<()> {
+        let (plan, held) = plan();
+        self.pages.lock().push_back(plan);
+        held
+    }
+
+    async fn answer_page(&self) {
+        let plan = self.pages.lock().pop_front();
+        if let Some(plan) = plan {
+            plan.wait(()).await;
         }
     }
 }
 
-impl Held {
-    /// Waits until an append is held, and gives its message.
+impl<T> Held<T> {
+    /// Waits until the call is held, and gives what it is about.
     ///
     /// # Errors
     ///
-    /// When the append ended before it came to the point, or was waited for already.
-    pub async fn arrived(&self) -> Result<Message, Failure> {
-        let arrived = self.arrived.lock().take();
-        let Some(arrived) = arrived else {
-            return Err(Failure::new("this append has been waited for already"));
-        };
-        arrived
-            .await
-            .map_err(|_| Failure::new("the append failed before it came to where it is held"))
+    /// When the call ended before it came to the point, or was waited for already.
+    pub async fn arrived(&mut self) -> Result<T, Failure> {
+        let arrived = (&mut self.arrived).await;
+        arrived.map_err(|_| Failure::new("the call failed before it came to where it is held"))
     }
 
-    /// Lets the append go on.
+    /// Lets the call go on.
     pub fn release(self) {
-        // The append may have been dropped.
+        // The call may have been dropped.
         let _ = self.release.send(());
     }
 }
 
-impl Plan {
-    async fn wait(self, message: &Message) {
+impl<T> Plan<T> {
+    async fn wait(self, about: T) {
         // Nobody may be waiting for it; and a `Held` that was dropped lets it go on.
-        let _ = self.arrived.send(message.clone());
+        let _ = self.arrived.send(about);
         let _ = self.release.await;
     }
 }
@@ -121,16 +143,16 @@ impl Plan {
 #[deny(clippy::missing_trait_methods)]
 impl Store for Gate {
     async fn append(&self, message: &Message) -> Result<(), Error> {
-        let plan = self.plans.lock().pop_front();
+        let plan = self.appends.lock().pop_front();
         match plan {
             None => self.store.append(message).await,
-            Some(plan) if plan.point == Point::Before => {
-                plan.wait(message).await;
+            Some((Point::Before, plan)) => {
+                plan.wait(message.clone()).await;
                 self.store.append(message).await
             }
-            Some(plan) => {
+            Some((Point::After, plan)) => {
                 self.store.append(message).await?;
-                plan.wait(message).await;
+                plan.wait(message.clone()).await;
                 Ok(())
             }
         }
@@ -149,11 +171,15 @@ impl Store for Gate {
         conversation: ConversationId,
         slice: Slice,
     ) -> Result<Vec<Message>, Error> {
-        self.store.history(conversation, slice).await
+        let answer = self.store.history(conversation, slice).await;
+        self.answer_page().await;
+        answer
     }
 
     async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        self.store.inbox(user, slice).await
+        let answer = self.store.inbox(user, slice).await;
+        self.answer_page().await;
+        answer
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {

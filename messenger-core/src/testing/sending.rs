@@ -8,7 +8,7 @@ use crate::{Error, Message, Messenger, NewMessage};
 /// A send whose append is held at a gate: its id is in flight.
 pub(crate) struct Sending {
     pub(crate) message: Message,
-    held: Held,
+    held: Held<Message>,
     task: JoinHandle<Result<Message, Error>>,
 }
 
@@ -21,7 +21,7 @@ impl Sending {
         point: Point,
         message: NewMessage,
     ) -> Result<Self, Failure> {
-        let held = gate.hold(point);
+        let mut held = gate.hold(point);
         let messenger = messenger.clone();
         let task = tokio::spawn(async move { messenger.send(message).await });
         let message = held.arrived().await?;

@@ -35,37 +35,61 @@ enum Opened {
     After,
 }
 
-const OPENED: [Opened; 3] = [Opened::Before, Opened::During, Opened::After];
 const LIMITS: [u64; 4] = [1, 2, 3, 100];
+
+/// What a client does while a message is in flight.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    opened: Opened,
+    limit: u64,
+    /// How often it catches up before the message shows. If it never does, its first newer page
+    /// begins above the message, in a gap.
+    meanwhile: usize,
+}
+
+impl Plan {
+    fn all() -> impl Iterator<Item = Self> {
+        let opened = [Opened::Before, Opened::During, Opened::After];
+        let with_limit = opened.map(|opened| LIMITS.map(|limit| (opened, limit)));
+        let meanwhile = |(opened, limit)| {
+            [0, 3].map(|meanwhile| Self {
+                opened,
+                limit,
+                meanwhile,
+            })
+        };
+        with_limit.into_iter().flatten().flat_map(meanwhile)
+    }
+}
 
 /// What a client that catches up while a message is in flight does in the end have.
 async fn catch_up_with_a_late_one<L: List>(
     stage: &Stage,
-    (opened, limit): (Opened, u64),
+    plan: Plan,
     list: L,
     // The one that shows late, and those that overtake it.
     late: NewMessage,
     others: &[NewMessage],
 ) -> Result<(Client<L>, Message), Failure> {
     let (gate, messenger, time) = gated(stage);
-    let mut client = Client::new(&messenger, list, limit)?;
-    if matches!(opened, Opened::Before) {
+    let mut client = Client::new(&messenger, list, plan.limit)?;
+    if matches!(plan.opened, Opened::Before) {
         client.open().await?;
     }
     time.advance(Duration::from_millis(1));
     let late = Sending::start(&gate, &messenger, Point::Before, late).await?;
-    if matches!(opened, Opened::During) {
+    if matches!(plan.opened, Opened::During) {
         client.open().await?;
     }
     for other in others {
         time.advance(Duration::from_millis(1));
         messenger.send(other.clone()).await?;
     }
-    if matches!(opened, Opened::After) {
+    if matches!(plan.opened, Opened::After) {
         let next = client.open().await?;
         client.walk(next).await?;
     }
-    for _ in 0..3 {
+    for _ in 0..plan.meanwhile {
         client.catch_up().await?;
     }
     let late = late.finish().await?;
@@ -77,30 +101,26 @@ async fn catch_up_with_a_late_one<L: List>(
 }
 
 pub(super) async fn a_message_that_shows_after_a_greater_id_is_found(stage: &Stage) -> Verdict {
-    for (n, opened) in OPENED.into_iter().enumerate() {
-        for limit in LIMITS {
-            let n = n * 1_000 + limit as usize;
-            let pair = Pair::new(stage.nth_user("alice", n)?, stage.nth_user("bob", n)?);
-            stage
-                .store
-                .append(&pair.message(exact_id(1_000, 0, 1), "long ago")?)
-                .await?;
-            let others = [pair.text("one")?, pair.text("two")?, pair.text("three")?];
-            let list = History(pair.conversation());
-            let (client, late) =
-                catch_up_with_a_late_one(stage, (opened, limit), list, pair.text("late")?, &others)
-                    .await?;
-            ensure!(
-                client.has(late.id()),
-                "a client that opened a history ({opened:?} the start of a send) and caught up \
-                 {limit} at a time has missed the message, which showed after greater ids"
-            );
-            ensure!(
-                client.seen.len() == 5 || matches!(opened, Opened::Before | Opened::During),
-                "a client has {} of the 5 messages of a history",
-                client.seen.len()
-            );
-        }
+    for (n, plan) in Plan::all().enumerate() {
+        let pair = Pair::new(stage.nth_user("alice", n)?, stage.nth_user("bob", n)?);
+        stage
+            .store
+            .append(&pair.message(exact_id(1_000, 0, 1), "long ago")?)
+            .await?;
+        let others = [pair.text("one")?, pair.text("two")?, pair.text("three")?];
+        let list = History(pair.conversation());
+        let (client, late) =
+            catch_up_with_a_late_one(stage, plan, list, pair.text("late")?, &others).await?;
+        ensure!(
+            client.has(late.id()),
+            "a client that caught up with a history ({plan:?}) has missed the message which showed \
+             after greater ids"
+        );
+        ensure!(
+            client.seen.len() == 5 || !matches!(plan.opened, Opened::After),
+            "a client that walked and caught up ({plan:?}) has {} of the 5 messages of a history",
+            client.seen.len()
+        );
     }
     Ok(())
 }
@@ -108,29 +128,76 @@ pub(super) async fn a_message_that_shows_after_a_greater_id_is_found(stage: &Sta
 pub(super) async fn a_conversation_that_shows_after_a_greater_id_is_found(
     stage: &Stage,
 ) -> Verdict {
-    for (n, opened) in OPENED.into_iter().enumerate() {
-        for limit in LIMITS {
-            let n = n * 1_000 + limit as usize;
-            let alice = stage.nth_user("alice", n)?;
-            let with = |name| Ok::<_, Failure>(Pair::new(alice.clone(), stage.nth_user(name, n)?));
-            let (bob, carol, dave) = (with("bob")?, with("carol")?, with("dave")?);
-            let others = [carol.text("one")?, dave.text("two")?, carol.text("three")?];
-            let (client, late) = catch_up_with_a_late_one(
-                stage,
-                (opened, limit),
-                Inbox(alice.clone()),
-                bob.text("late")?,
-                &others,
-            )
-            .await?;
-            ensure!(
-                client.has(late.conversation_id()),
-                "a client that opened an inbox ({opened:?} the start of a send) and caught up \
-                 {limit} at a time has missed the conversation, which showed after greater ids"
-            );
-        }
+    for (n, plan) in Plan::all().enumerate() {
+        let alice = stage.nth_user("alice", n)?;
+        let with = |name| Ok::<_, Failure>(Pair::new(alice.clone(), stage.nth_user(name, n)?));
+        let (bob, carol, dave) = (with("bob")?, with("carol")?, with("dave")?);
+        let others = [carol.text("one")?, dave.text("two")?, carol.text("three")?];
+        let list = Inbox(alice);
+        let (client, late) =
+            catch_up_with_a_late_one(stage, plan, list, bob.text("late")?, &others).await?;
+        ensure!(
+            client.has(late.conversation_id()),
+            "a client that caught up with an inbox ({plan:?}) has missed the conversation which \
+             showed after greater ids"
+        );
     }
     Ok(())
+}
+
+/// What is settled is known before a page is read, not after.
+pub(super) async fn a_message_that_shows_while_a_page_is_read_is_found(stage: &Stage) -> Verdict {
+    for (n, newer) in [false, true].into_iter().enumerate() {
+        let pair = Pair::new(stage.nth_user("alice", n)?, stage.nth_user("bob", n)?);
+        let list = History(pair.conversation());
+        let texts = [pair.text("late")?, pair.text("on time")?];
+        let (client, late) = show_while_a_page_is_read(stage, list, texts, newer).await?;
+        ensure!(
+            client.has(late.id()),
+            "a message that showed while a page of a history was read has been missed"
+        );
+        let carol = Pair::new(pair.one.clone(), stage.nth_user("carol", n)?);
+        let dave = Pair::new(pair.one.clone(), stage.nth_user("dave", n)?);
+        let texts = [carol.text("late")?, dave.text("on time")?];
+        let list = Inbox(pair.one);
+        let (client, late) = show_while_a_page_is_read(stage, list, texts, newer).await?;
+        ensure!(
+            client.has(late.conversation_id()),
+            "a conversation that showed while a page of an inbox was read has been missed"
+        );
+    }
+    Ok(())
+}
+
+async fn show_while_a_page_is_read<L: List + Send + 'static>(
+    stage: &Stage,
+    list: L,
+    [late, on_time]: [NewMessage; 2],
+    newer: bool,
+) -> Result<(Client<L>, Message), Failure> {
+    let (gate, messenger, _) = gated(stage);
+    let mut client = Client::new(&messenger, list, 100)?;
+    if newer {
+        client.open().await?;
+    }
+    let late = Sending::start(&gate, &messenger, Point::Before, late).await?;
+    messenger.send(on_time).await?;
+    let mut page = gate.hold_page();
+    let reading = tokio::spawn(async move {
+        if newer {
+            client.catch_up().await?;
+        } else {
+            client.open().await?;
+        }
+        Ok::<_, Failure>(client)
+    });
+    page.arrived().await?;
+    let late = late.finish().await?;
+    page.release();
+    let mut client = reading.await??;
+    client.catch_up().await?;
+    client.catch_up().await?;
+    Ok((client, late))
 }
 
 pub(super) async fn what_shows_before_it_is_acknowledged_is_found(stage: &Stage) -> Verdict {

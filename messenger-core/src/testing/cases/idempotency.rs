@@ -201,7 +201,7 @@ pub(super) async fn a_send_that_was_cut_off_is_completed_by_the_next(stage: &Sta
     let messenger = Messenger::with_clock(gate.clone(), time.clock());
     let pair = stage.pair()?;
 
-    let held = gate.hold(Point::Before);
+    let mut held = gate.hold(Point::Before);
     let cut_off = {
         let (messenger, text, key) = (messenger.clone(), pair.text("once")?, key("key")?);
         tokio::spawn(async move { messenger.send_once(text, key).await })

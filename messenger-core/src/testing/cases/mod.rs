@@ -73,6 +73,7 @@ const CASES: &[Case] = table![
     [2, 6] => concurrency::what_is_acknowledged_shows_under_concurrency,
     [7] => catch_up::a_message_that_shows_after_a_greater_id_is_found,
     [7] => catch_up::a_conversation_that_shows_after_a_greater_id_is_found,
+    [7] => catch_up::a_message_that_shows_while_a_page_is_read_is_found,
     [7] => catch_up::what_shows_before_it_is_acknowledged_is_found,
     [7] => catch_up::a_dropped_send_holds_nothing_up,
     [7] => catch_up::catching_up_repeats_nothing_that_is_settled,
