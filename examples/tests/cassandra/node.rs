@@ -17,7 +17,8 @@ pub(crate) enum NoNode {
 }
 
 impl Node {
-    /// The node of this test run. Who asks first starts it.
+    /// The node of this test run, which is cargo's: who asks first starts it, and it ends with cargo.
+    /// Who runs the tests without cargo names a node in `MESSENGER_CASSANDRA_NODES`.
     pub(crate) fn of_this_run() -> Result<Self, NoNode> {
         let output = testkit().arg("shared").output();
         let output = output.map_err(|error| NoNode::Broken(format!("no testkit: {error}")))?;
