@@ -65,7 +65,8 @@ pub(crate) struct Process {
     child: Child,
     orders: Option<ChildStdin>,
     reader: Option<JoinHandle<Vec<String>>>,
-    ready: Receiver<()>,
+    /// Something for each line as it is said.
+    lines: Receiver<()>,
 }
 
 impl Process {
@@ -84,30 +85,37 @@ impl Process {
             .spawn()?;
         let orders = child.stdin.take();
         let output = child.stdout.take().ok_or("it has no output")?;
-        let (sender, ready) = mpsc::channel();
+        let (sender, lines) = mpsc::channel();
         let reader = thread::spawn(move || {
-            let mut lines = Vec::new();
+            let mut said = Vec::new();
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if line == "ready" {
-                    let _ = sender.send(());
-                } else {
-                    lines.push(line);
+                let _ = sender.send(());
+                if line != "ready" {
+                    said.push(line);
                 }
             }
-            lines
+            said
         });
         Ok(Self {
             child,
             orders,
             reader: Some(reader),
-            ready,
+            lines,
         })
     }
 
     /// Waits until it has said that it is ready, or has ended.
     pub(crate) fn wait_until_ready(&self) -> Verdict {
-        let ready = self.ready.recv();
-        ready.map_err(|_| Failed::from("the process ended before it was ready"))
+        self.wait_until_said(1)
+    }
+
+    /// Waits until it has said so many more lines.
+    pub(crate) fn wait_until_said(&self, lines: usize) -> Verdict {
+        for _ in 0..lines {
+            let line = self.lines.recv();
+            line.map_err(|_| Failed::from("the process ended too early"))?;
+        }
+        Ok(())
     }
 
     /// Tells it something.

@@ -24,6 +24,10 @@ const LANES: usize = 8;
 /// How many messages go to a pair of users before a lane begins with a new one.
 const TO_EACH_PAIR: usize = 4;
 
+/// How many lines a client says at most before it is killed: every lane has come to its second pair
+/// by then.
+const MOST_LINES: usize = LANES * (2 * TO_EACH_PAIR + 1) * 2;
+
 pub(crate) fn trial() -> Trial {
     testkit::trial::with_shared("a_client_that_dies_leaves_all_or_nothing", |nodes| {
         let kills = number("MESSENGER_CLIENT_KILLS", 10)?;
@@ -42,12 +46,14 @@ pub(crate) fn trial() -> Trial {
     })
 }
 
-/// Starts a client and kills it at some moment after its first send.
+/// Starts a client and kills it at some moment.
 fn kill_one(nodes: &Nodes, keyspace: &str) -> Result<Vec<String>, Failed> {
     let process = Process::start("client", nodes, keyspace, &name("c"))?;
     process.wait_until_ready()?;
-    let moment = rand::rng().random_range(0..100_000);
-    thread::sleep(Duration::from_micros(moment));
+    // At some line, and then between two of its steps: however fast the machine is.
+    let mut random = rand::rng();
+    process.wait_until_said(random.random_range(0..MOST_LINES))?;
+    thread::sleep(Duration::from_micros(random.random_range(0..5_000)));
     process.kill()
 }
 

@@ -15,9 +15,12 @@ use crate::world::{
     TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
 };
 
-/// Longer than this nobody may be kept from sending: two calls that time out, one after the other,
-/// on a machine with many others on it.
-const LONGEST_GAP: Duration = Duration::from_secs(15);
+/// Longer than this nobody may be kept from sending.
+///
+/// A node keeps the log of a batch on two others, and waits for both. With three nodes those are
+/// all others, so while one of them has died and the failure detector does not know it yet, every
+/// send times out: 18 s with the server's defaults, more where nodes wait for the processor.
+const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 pub(crate) fn trial() -> Trial {
     Trial::ignorable_test("a_ring_loses_nothing_when_nodes_die_or_hang", || {
@@ -56,7 +59,6 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
     );
     let (gap, from) = record.longest_gap().ok_or("nothing was sent")?;
     println!("the longest gap began at {:.1?} of {log}", from - started);
-    ensure!(gap < LONGEST_GAP, "for {gap:?} no client could send");
     runtime().block_on(async {
         let fresh = client(&config, Clock::new()).await?;
         let (views, after) = Views::settled(&fresh, &pairs, &record).await?;
@@ -72,8 +74,10 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
             later.disagreement().is_none() && later.messages() == views.messages(),
             "the views changed after they had settled"
         );
-        Ok(())
-    })
+        Ok::<_, Failed>(())
+    })?;
+    ensure!(gap < LONGEST_GAP, "for {gap:?} no client could send");
+    Ok(())
 }
 
 /// `kill -9`, and back when the others have gone on without it for a while.
@@ -83,17 +87,17 @@ fn kill(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
     cluster.node(index).kill()?;
     thread::sleep(Duration::from_secs(5));
     log.add(index, "started");
-    cluster.node(index).start()?;
+    if let Err(error) = cluster.node(index).start() {
+        // On a machine with many others on it a start may take long, and is worth waiting for.
+        log.add(index, "is slow");
+        wait_until(|| Ok(cluster.node(index).answers()), || error.to_string())?;
+    }
     log.add(index, "answers");
     // A second node must not go before the others know that the first one is back.
-    let limit = Instant::now() + Duration::from_secs(60);
-    while ups(cluster, index)? < seen + 2 {
-        ensure!(
-            Instant::now() < limit,
-            "the ring does not take back the node that was killed"
-        );
-        thread::sleep(Duration::from_millis(200));
-    }
+    wait_until(
+        || Ok(ups(cluster, index)? >= seen + 2),
+        || "the ring does not take back the node that was killed".to_owned(),
+    )?;
     log.add(index, "taken back");
     thread::sleep(Duration::from_secs(2));
     Ok(())
@@ -129,6 +133,21 @@ impl fmt::Display for Log {
         }
         Ok(())
     }
+}
+
+/// Waits for two minutes.
+fn wait_until(
+    mut holds: impl FnMut() -> Result<bool, Failed>,
+    complaint: impl FnOnce() -> String,
+) -> Verdict {
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !holds()? {
+        if Instant::now() > limit {
+            return Err(complaint().into());
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
 }
 
 /// How often the two other nodes have noticed that a node came up.
