@@ -7,6 +7,7 @@
 
 use libtest_mimic::Arguments;
 
+mod epochs;
 mod history;
 mod inbox;
 #[path = "../relay/mod.rs"]
@@ -23,6 +24,7 @@ fn main() {
         inbox::wide(),
         inbox::moved(),
         inbox::crowded(),
+        epochs::trial(),
     ];
     libtest_mimic::run(&arguments, trials).exit()
 }
