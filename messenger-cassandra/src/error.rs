@@ -13,8 +13,8 @@ use std::time::Duration;
 use messenger_core::{Error, ErrorKind, Outcome};
 use scylla::deserialize::DeserializationError;
 use scylla::errors::{
-    BadQuery, ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError,
-    ExecutionError, MetadataError, NewSessionError, PrepareError, RequestAttemptError,
+    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
+    MetadataError, NewSessionError, PrepareError, RequestAttemptError,
 };
 
 /// What an error of the driver says.
@@ -58,13 +58,9 @@ pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
             "no Cassandra node is known that may be asked; is the datacenter still there?",
         ),
         // Refused by the driver before anything was sent.
-        ExecutionError::BadQuery(
-            BadQuery::PartitionKeyExtraction
-            | BadQuery::SerializationError(_)
-            | BadQuery::ValuesTooLongForKey(..)
-            | BadQuery::TooManyQueriesInBatchStatement(_)
-            | _,
-        ) => not_applied(ErrorKind::Internal, "the statement could not be serialized"),
+        ExecutionError::BadQuery(_) => {
+            not_applied(ErrorKind::Internal, "the statement could not be serialized")
+        }
         // Preparing comes before executing.
         ExecutionError::PrepareError(_) => not_applied(
             ErrorKind::Unavailable,

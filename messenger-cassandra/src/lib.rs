@@ -16,7 +16,7 @@
 //!
 //! - **Clocks.** The clocks of the servers and of the nodes must be synchronized. When they are
 //!   more than two seconds apart, [`health`](messenger_core::Store::health) says so.
-//! - **Datacenters.** The rules of the [`Store`](messenger_core::Store) hold among processes that
+//! - **Datacenters.** The rules of the [`Store`] hold among processes that
 //!   use one datacenter. In several the views converge.
 //! - **Inboxes.** A page reads the conversations that were active in the epochs that it touches (6
 //!   hours unless the schema was made with others), so its bound is how many conversations of one

@@ -211,6 +211,15 @@ impl SerializeRow for Row<'_> {
     }
 }
 
+/// User, conversation, participants, head (id, revision, sender, preview) and timestamp.
+type HeadRow<'a> = (
+    &'a str,
+    Uuid,
+    Vec<&'a str>,
+    (Uuid, i32, &'a str, &'a str),
+    i64,
+);
+
 /// The values of the rows, as their statements take them.
 impl Send<'_> {
     fn message_row(&self) -> (Uuid, i32, Uuid, &str, &str, &str, i64) {
@@ -226,16 +235,7 @@ impl Send<'_> {
         )
     }
 
-    fn head_row<'a>(
-        &'a self,
-        user: &'a UserId,
-    ) -> (
-        &'a str,
-        Uuid,
-        Vec<&'a str>,
-        (Uuid, i32, &'a str, &'a str),
-        i64,
-    ) {
+    fn head_row<'a>(&'a self, user: &'a UserId) -> HeadRow<'a> {
         let last = self.conversation.last_message();
         let head = (
             last.id().as_uuid(),

@@ -169,7 +169,7 @@ impl Db {
     pub(crate) async fn read(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send,
     ) -> Result<QueryRowsResult, Error> {
         let result = self
             .session
@@ -183,7 +183,7 @@ impl Db {
     pub(crate) async fn write(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send,
     ) -> Result<(), Error> {
         self.session
             .execute_unpaged(statement, values)
@@ -194,7 +194,7 @@ impl Db {
 
     /// A logged batch: all of it or nothing, in the end. The first statement decides which replica
     /// is asked.
-    pub(crate) async fn batch<V: SerializeRow>(
+    pub(crate) async fn batch<V: SerializeRow + Send + Sync>(
         &self,
         rows: Vec<(&PreparedStatement, V)>,
     ) -> Result<(), Error> {
@@ -222,7 +222,7 @@ impl Db {
     pub(crate) async fn transaction(
         &self,
         statement: &PreparedStatement,
-        values: impl SerializeRow,
+        values: impl SerializeRow + Send,
     ) -> Result<QueryRowsResult, Error> {
         let retry = Retry::default();
         let mut statement = statement.clone();

@@ -1,14 +1,19 @@
 //! The shortest way through each call.
 
-use libtest_mimic::Trial;
-use messenger_core::{Claim, Fingerprint, IdempotencyKey, NewMessage, Reservation, Slice, Store};
+use std::time::Duration;
 
-use crate::world::{Verdict, World, case, id, views};
+use libtest_mimic::Trial;
+use messenger_core::{
+    Claim, Fingerprint, IdempotencyKey, NewMessage, Order, Reservation, Slice, Store,
+};
+
+use crate::world::{Verdict, World, case, id, id_ago, views};
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
         case("an_append_is_in_every_view", append),
         case("a_key_is_claimed_once", reserve),
+        case("a_sparse_history_is_whole", sparse_history),
         case("a_healthy_store_says_so", async |world: World| {
             Ok(world.store.health().await?)
         }),
@@ -30,6 +35,34 @@ async fn append(world: World) -> Verdict {
         .history(message.conversation_id(), Slice::newest(5))
         .await?;
     assert_eq!(page, [message]);
+    Ok(())
+}
+
+/// A message every twenty days for years: more buckets than are listed at a time.
+async fn sparse_history(world: World) -> Verdict {
+    let pair = world.pair();
+    let day = Duration::from_secs(24 * 3600);
+    let mut messages = Vec::new();
+    for n in 0..40 {
+        let message = pair.message(id_ago(day * 20 * n), "now and then");
+        world.store.append(&message).await?;
+        messages.push(message);
+    }
+    for limit in [1, 7, 40, 101] {
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            let slice = Slice {
+                order,
+                ..Slice::newest(limit)
+            };
+            let page = world.store.history(pair.id(), slice).await?;
+            let mut expected = messages.clone();
+            if order == Order::OldestFirst {
+                expected.reverse();
+            }
+            expected.truncate(limit);
+            assert_eq!(page, expected, "{order:?} by {limit}");
+        }
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use messenger_core::{
 };
 use scylla::errors::{DbError, WriteType};
 use scylla::statement::Consistency;
+use scylla_proxy::RequestOpcode;
 
 use crate::proxy::{Fault, Proxied};
 use crate::world::{Verdict, World, case, id, views};
@@ -19,6 +20,7 @@ pub(crate) fn cases() -> Vec<Trial> {
         case("faults::of_a_warm_send", |world| sends(world, true)),
         case("faults::of_a_keyed_send", keyed_sends),
         case("faults::of_a_page", pages),
+        case("faults::a_send_is_one_logged_batch", logged_batch),
         case(
             "faults::an_earlier_attempt_is_not_forgotten",
             earlier_attempt,
@@ -273,6 +275,26 @@ where
         Err(error) if error.is_retryable() && error.operation().is_some() => Ok(()),
         Err(error) => Err(format!("{fault:?}: {error:?}").into()),
     }
+}
+
+/// On one node nothing shows that a batch is not logged; so it is looked at on the wire. The first
+/// byte says what kind it is (0 is logged), the next two how many statements it has.
+async fn logged_batch(world: World) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let pair = world.pair();
+    for (requests, rows) in [(COLD_SEND, 5), (WARM_SEND, 3)] {
+        let mut frames = proxied.listen();
+        proxied.store.append(&pair.message(id(), "hello")).await?;
+        let mut sent = Vec::new();
+        while let Ok((frame, _)) = frames.try_recv() {
+            sent.push(frame);
+        }
+        assert_eq!(sent.len(), requests);
+        let last = &sent[requests - 1];
+        assert_eq!(last.opcode, RequestOpcode::Batch);
+        assert_eq!(last.body[..3], [0, 0, rows]);
+    }
+    Ok(())
 }
 
 /// The first attempt may have been applied, the second was refused: nobody knows.

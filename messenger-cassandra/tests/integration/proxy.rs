@@ -8,9 +8,12 @@ use messenger_cassandra::CassandraStore;
 use messenger_core::Store;
 use scylla::errors::DbError;
 use scylla_proxy::{
-    Condition, Node, Proxy, Reaction as _, RequestOpcode, RequestReaction, RequestRule,
-    ResponseOpcode, ResponseReaction, ResponseRule, RunningProxy, ShardAwareness,
+    Condition, Node, Proxy, Reaction as _, RequestFrame, RequestOpcode, RequestReaction,
+    RequestRule, ResponseOpcode, ResponseReaction, ResponseRule, RunningProxy, ShardAwareness,
+    TargetShard,
 };
+
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::world::{Verdict, World, eventually, failed};
 
@@ -117,6 +120,16 @@ impl Proxied {
             RequestRule(condition, RequestReaction::forge_with_error(error))
         });
         self.proxy.running_nodes[0].change_request_rules(Some(rules.collect()));
+    }
+
+    /// Gives each statement from now on, as it is on the wire: what it is, and its body.
+    pub(crate) fn listen(&mut self) -> UnboundedReceiver<(RequestFrame, Option<TargetShard>)> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let reaction = RequestReaction::noop().with_feedback_when_performed(sender);
+        let own = Condition::not(Condition::ConnectionRegisteredAnyEvent);
+        let rule = RequestRule(own.and(statement()), reaction);
+        self.proxy.running_nodes[0].change_request_rules(Some(vec![rule]));
+        receiver
     }
 
     /// Lets everything through again, and waits until the store is well.
