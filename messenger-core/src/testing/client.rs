@@ -101,6 +101,11 @@ impl<L: List> Client<L> {
         Ok(page.next)
     }
 
+    /// Catches up from a page that somebody else read.
+    pub(crate) fn catch_up_from(&mut self, prev: Cursor) {
+        self.prev = Some(prev);
+    }
+
     /// Walks to the end from a cursor that `open` gave.
     pub(crate) async fn walk(&mut self, mut next: Option<Cursor>) -> Result<(), Failure> {
         for _ in 0..MANY {

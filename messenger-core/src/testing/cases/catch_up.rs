@@ -14,7 +14,7 @@ use crate::testing::failure::{Verdict, ensure};
 use crate::testing::sending::Sending;
 use crate::testing::stage::{Pair, Stage, exact_id};
 use crate::testing::{Failure, Gate, ManualTime, Model, Point, Settling, check};
-use crate::{Clock, Message, Messenger, NewMessage, Store};
+use crate::{Clock, HistoryQuery, Message, Messenger, NewMessage, Store};
 
 /// A gate before the store, and a messenger over it.
 fn gated(stage: &Stage) -> (Gate, Messenger, ManualTime) {
@@ -289,6 +289,27 @@ pub(super) async fn a_clock_that_steps_back_repeats_nothing(stage: &Stage) -> Ve
     Ok(())
 }
 
+/// Nothing lay below the bound when the page was read; what is sent later may, by a clock that
+/// steps back.
+pub(super) async fn a_bound_in_the_future_hides_nothing(stage: &Stage) -> Verdict {
+    let (_, messenger, time) = gated(stage);
+    let pair = stage.pair()?;
+    let bound = time.now().saturating_add(Duration::from_secs(3_600));
+    let query = HistoryQuery::new().with_before(bound);
+    let page = messenger.history(pair.conversation(), query).await?;
+    time.step_back(Duration::from_millis(50));
+    let sent = messenger.send(pair.text("hello")?).await?;
+    let mut client = Client::new(&messenger, History(pair.conversation()), 2)?;
+    client.catch_up_from(page.prev);
+    client.catch_up().await?;
+    client.catch_up().await?;
+    ensure!(
+        client.has(sent.id()),
+        "a message has been missed by a client that began with a page before a future time"
+    );
+    Ok(())
+}
+
 pub(super) async fn an_empty_list_can_be_caught_up_with(stage: &Stage) -> Verdict {
     let (_, messenger, time) = gated(stage);
     let pair = stage.pair()?;
@@ -390,11 +411,7 @@ pub(super) async fn a_reply_sorts_after_what_it_answers(stage: &Stage) -> Verdic
         stage.store.append(&question).await?;
         let conversation = pair.conversation();
         match read {
-            "history" => drop(
-                messenger
-                    .history(conversation, crate::HistoryQuery::new())
-                    .await?,
-            ),
+            "history" => drop(messenger.history(conversation, HistoryQuery::new()).await?),
             "inbox" => drop(messenger.inbox(&pair.two, crate::InboxQuery::new()).await?),
             "conversation" => drop(messenger.conversation(conversation).await?),
             _ => drop(messenger.message(conversation, question.id()).await?),

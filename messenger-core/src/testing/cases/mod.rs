@@ -78,6 +78,7 @@ const CASES: &[Case] = table![
     [7] => catch_up::a_dropped_send_holds_nothing_up,
     [7] => catch_up::catching_up_repeats_nothing_that_is_settled,
     [7] => catch_up::a_clock_that_steps_back_repeats_nothing,
+    [7] => catch_up::a_bound_in_the_future_hides_nothing,
     [7] => catch_up::an_empty_list_can_be_caught_up_with,
     [7] => catch_up::a_slower_server_is_waited_for,
     [7] => catch_up::a_store_of_several_processes_states_a_settle_time,

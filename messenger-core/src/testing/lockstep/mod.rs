@@ -18,10 +18,14 @@ use crate::testing::{Failure, Fresh, StoreBuilder};
 use fan::Named;
 use script::{Call, Script};
 
+mod clients;
 mod fan;
 mod paging;
 mod play;
+mod reads;
 mod script;
+mod strategies;
+mod words;
 
 /// The generated test: makes up lists of calls, and drives stores and model in lockstep with them.
 ///

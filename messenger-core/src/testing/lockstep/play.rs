@@ -5,24 +5,21 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cursor::Position;
-use crate::id::Ticks;
-use crate::store::{Order, Slice};
-use crate::testing::check::{Brief, read_all, same, same_list};
-use crate::testing::client::{Client, History, Inbox, over_the_wire};
+use crate::store::Slice;
+use crate::testing::check::Brief;
 use crate::testing::failure::{Verdict, ensure};
 use crate::testing::sending::Sending;
 use crate::testing::stage::{NOON, Pair, names};
 use crate::testing::{Failure, Gate, ManualTime};
-use crate::walk::Placed;
 use crate::{
-    ConversationId, Cursor, ErrorKind, HistoryQuery, IdempotencyKey, Import, InboxQuery, Limit,
-    Message, MessageId, Messenger, NewMessage, Page, Store as _, Subject, Timestamp, UserId,
+    ConversationId, ErrorKind, IdempotencyKey, Import, Message, MessageId, Messenger, NewMessage,
+    Store as _, Timestamp, UserId,
 };
 
+use super::clients::Follower;
 use super::fan::{Fan, Named};
-use super::paging::{self, Expected, Mark};
-use super::script::{Call, From, Label, Listed, USERS, Who};
+use super::reads::Turned;
+use super::script::{Call, Label, USERS, Who};
 
 /// Plays the calls on these stores.
 pub(super) async fn play(
@@ -38,40 +35,23 @@ pub(super) async fn play(
     play.end().await
 }
 
-struct Play {
-    users: Vec<UserId>,
-    fan: Arc<Fan>,
+pub(super) struct Play {
+    pub(super) users: Vec<UserId>,
+    pub(super) fan: Arc<Fan>,
     gate: Gate,
-    time: ManualTime,
+    pub(super) time: ManualTime,
     /// The latest time that it ever was; the clock does not step further back than it may.
     latest: Timestamp,
-    messenger: Messenger,
-    messages: BTreeMap<Label, Message>,
-    labels: BTreeMap<MessageId, String>,
+    pub(super) messenger: Messenger,
+    pub(super) messages: BTreeMap<Label, Message>,
+    pub(super) labels: BTreeMap<MessageId, String>,
     keys: BTreeMap<(Who, u8), (Who, u8, Message)>,
-    in_flight: BTreeMap<Label, Sending>,
+    pub(super) in_flight: BTreeMap<Label, Sending>,
     /// The greatest id that the messenger's clock is known to have made.
-    greatest: Option<MessageId>,
-    pages: BTreeMap<Label, Turned>,
-    clients: BTreeMap<Label, Follower>,
+    pub(super) greatest: Option<MessageId>,
+    pub(super) pages: BTreeMap<Label, Turned>,
+    pub(super) clients: BTreeMap<Label, Follower>,
     log: Vec<String>,
-}
-
-/// The cursors of a page that was read, and where they must lead.
-struct Turned {
-    next: Option<(Cursor, Mark)>,
-    prev: (Cursor, Mark),
-}
-
-/// A client that catches up, and the imports that came after it began.
-struct Follower {
-    client: AnyClient,
-    imported: Vec<MessageId>,
-}
-
-enum AnyClient {
-    History(Client<History>),
-    Inbox(Client<Inbox>),
 }
 
 impl Play {
@@ -217,7 +197,7 @@ impl Play {
         Pair::new(self.users[from].clone(), self.users[to].clone()).text(text)
     }
 
-    fn conversation_of(&self, one: Who, two: Who) -> ConversationId {
+    pub(super) fn conversation_of(&self, one: Who, two: Who) -> ConversationId {
         ConversationId::direct(&self.users[one], &self.users[two])
     }
 
@@ -342,175 +322,6 @@ impl Play {
         Ok(String::new())
     }
 
-    /// Up to where a read that starts now sees all that there will ever be.
-    fn settled(&self) -> Position {
-        let first = self.in_flight.values().map(|sending| sending.message.id());
-        let here = match first.min() {
-            Some(first) => Position::from(first).pred(),
-            None => {
-                let now = Ticks::start_of(self.time.now());
-                let made = self.greatest.map_or(now, MessageId::ticks);
-                Position::end_of(now.max(made))
-            }
-        };
-        let settle = self.fan.settle();
-        if settle.is_zero() {
-            return here;
-        }
-        let elsewhere = self.time.now().saturating_sub(settle);
-        here.min(Position::start_of(elsewhere).pred())
-    }
-
-    async fn page(
-        &mut self,
-        label: Label,
-        list: Listed,
-        from: From,
-        limit: u64,
-        before: Option<u64>,
-    ) -> Result<String, Failure> {
-        let from = match from {
-            From::Start => None,
-            From::Next(page) => match self.pages.get(&page).and_then(|page| page.next) {
-                None => return Ok("there is nothing older".into()),
-                next => next,
-            },
-            From::Prev(page) => match self.pages.get(&page) {
-                None => return Ok("there was no such page".into()),
-                Some(page) => Some(page.prev),
-            },
-        };
-        let cursor = from.map(|(cursor, _)| over_the_wire(cursor)).transpose()?;
-        let mark = from.map(|(_, mark)| mark);
-        let limit = Limit::new(limit)?;
-        let settled = self.settled();
-        let (turned, answer) = match list {
-            Listed::History(one, two) => {
-                let conversation = self.conversation_of(one, two);
-                let before = before.map(Timestamp::from_millis).transpose()?;
-                let query = HistoryQuery::new()
-                    .with_limit(limit)
-                    .with_cursor(cursor)
-                    .with_before(before);
-                let page = self.messenger.history(conversation, query).await?;
-                let whole = {
-                    let model = self.fan.model.lock();
-                    read_all(
-                        |slice| model.history(conversation, slice),
-                        Order::NewestFirst,
-                    )
-                };
-                let before = before.map(Position::start_of);
-                let expected = paging::page(&whole, mark, limit.get(), before, settled);
-                (turned(&page, &expected)?, self.brief(&page))
-            }
-            Listed::Inbox(user) => {
-                let user = self.users[user].clone();
-                let query = InboxQuery::new().with_limit(limit).with_cursor(cursor);
-                let page = self.messenger.inbox(&user, query).await?;
-                let whole = {
-                    let model = self.fan.model.lock();
-                    read_all(|slice| model.inbox(&user, slice), Order::NewestFirst)
-                };
-                let expected = paging::page(&whole, mark, limit.get(), None, settled);
-                (turned(&page, &expected)?, self.brief(&page))
-            }
-        };
-        self.pages.insert(label, turned);
-        Ok(answer)
-    }
-
-    fn brief<T: Placed>(&self, page: &Page<T>) -> String {
-        let items: Vec<_> = page
-            .items
-            .iter()
-            .map(|item| {
-                let labels = self.labels.iter();
-                let label = labels
-                    .filter(|(id, _)| Position::from(**id) == item.position())
-                    .map(|(_, label)| label.as_str());
-                label.last().unwrap_or("?")
-            })
-            .collect();
-        let more = if page.next.is_some() { ", more" } else { "" };
-        format!("[{}]{more}", items.join(" "))
-    }
-
-    async fn stray(&mut self, page: Label, list: Listed) -> Result<String, Failure> {
-        let Some(page) = self.pages.get(&page) else {
-            return Ok("there was no such page".into());
-        };
-        let next = page.next.map(|(cursor, _)| cursor);
-        for cursor in [Some(page.prev.0), next].into_iter().flatten() {
-            let cursor = over_the_wire(cursor)?;
-            let error = match list {
-                Listed::History(one, two) => {
-                    let query = HistoryQuery::new().with_cursor(cursor);
-                    let conversation = self.conversation_of(one, two);
-                    self.messenger.history(conversation, query).await.err()
-                }
-                Listed::Inbox(user) => {
-                    let query = InboxQuery::new().with_cursor(cursor);
-                    self.messenger.inbox(&self.users[user], query).await.err()
-                }
-            };
-            ensure!(
-                error.as_ref().and_then(crate::Error::subject) == Some(Subject::CursorScope),
-                "a cursor of another list was not refused: {error:?}"
-            );
-        }
-        Ok("refused".into())
-    }
-
-    async fn message(&mut self, of: Label, one: Who, two: Who) -> Result<String, Failure> {
-        let Some(message) = self.messages.get(&of) else {
-            return Ok("it was never made".into());
-        };
-        let conversation = self.conversation_of(one, two);
-        let got = self.messenger.message(conversation, message.id()).await?;
-        let expected = self.fan.model.lock().message(conversation, message.id());
-        same("the message", &got, &expected)?;
-        Ok(if got.is_some() { "there" } else { "not there" }.into())
-    }
-
-    async fn conversation(&mut self, one: Who, two: Who) -> Result<String, Failure> {
-        let id = self.conversation_of(one, two);
-        let got = self.messenger.conversation(id).await?;
-        let expected = self.fan.model.lock().conversation(id);
-        same("the conversation", &got, &expected)?;
-        Ok(if got.is_some() { "there" } else { "not there" }.into())
-    }
-
-    async fn follow(&mut self, label: Label, list: Listed, limit: u64) -> Result<String, Failure> {
-        let messenger = &self.messenger;
-        let client = match list {
-            Listed::History(one, two) => {
-                let list = History(self.conversation_of(one, two));
-                let mut client = Client::new(messenger, list, limit)?;
-                let next = client.open().await?;
-                client.walk(next).await?;
-                AnyClient::History(client)
-            }
-            Listed::Inbox(user) => {
-                let mut client = Client::new(messenger, Inbox(self.users[user].clone()), limit)?;
-                let next = client.open().await?;
-                client.walk(next).await?;
-                AnyClient::Inbox(client)
-            }
-        };
-        let imported = Vec::new();
-        self.clients.insert(label, Follower { client, imported });
-        Ok(String::new())
-    }
-
-    async fn catch_up(&mut self, label: Label) -> Result<String, Failure> {
-        match self.clients.get_mut(&label) {
-            None => return Ok("it never walked".into()),
-            Some(follower) => follower.client.catch_up().await?,
-        }
-        Ok(String::new())
-    }
-
     /// What was held goes on, time passes, all clients catch up, and have everything.
     async fn end(mut self) -> Verdict {
         let held: Vec<_> = self.in_flight.keys().copied().collect();
@@ -529,45 +340,6 @@ impl Play {
         self.everything()
             .await
             .map_err(|failure| self.report(&failure.during("in the end")))
-    }
-
-    /// A client that walked and caught up has all but what was imported since.
-    fn is_complete(&self, label: Label) -> Verdict {
-        let Some(Follower { client, imported }) = self.clients.get(&label) else {
-            return Ok(());
-        };
-        let model = self.fan.model.lock();
-        match client {
-            AnyClient::History(client) => {
-                let whole = read_all(
-                    |slice| model.history(client.list.0, slice),
-                    Order::NewestFirst,
-                );
-                for message in whole {
-                    ensure!(
-                        client.has(message.id()) || imported.contains(&message.id()),
-                        "has walked and caught up, and has missed {}",
-                        message.brief()
-                    );
-                }
-            }
-            AnyClient::Inbox(client) => {
-                let whole = read_all(
-                    |slice| model.inbox(&client.list.0, slice),
-                    Order::NewestFirst,
-                );
-                for conversation in whole {
-                    let last = conversation.last_message().id();
-                    let seen = client.seen.get(&conversation.id().as_uuid());
-                    ensure!(
-                        seen == Some(&conversation) || imported.contains(&last),
-                        "has walked and caught up, and has missed {}",
-                        conversation.brief()
-                    );
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Asks for every list once more; the fan compares.
@@ -599,31 +371,4 @@ impl Play {
             None => Ok(asked?),
         }
     }
-}
-
-impl AnyClient {
-    async fn catch_up(&mut self) -> Verdict {
-        match self {
-            Self::History(client) => client.catch_up().await.map(drop),
-            Self::Inbox(client) => client.catch_up().await.map(drop),
-        }
-    }
-}
-
-/// Compares a page with what it must be, and keeps its cursors.
-fn turned<T: Placed + Brief + PartialEq>(
-    page: &Page<T>,
-    expected: &Expected<T>,
-) -> Result<Turned, Failure> {
-    same_list("the page", &page.items, &expected.items)?;
-    let next = match (page.next, expected.next) {
-        (Some(cursor), Some(mark)) => Some((cursor, mark)),
-        (None, None) => None,
-        (Some(_), None) => return Err(Failure::new("the page has a `next`, and nothing is older")),
-        (None, Some(_)) => return Err(Failure::new("the page has no `next`, and there is more")),
-    };
-    Ok(Turned {
-        next,
-        prev: (page.prev, expected.prev),
-    })
 }
