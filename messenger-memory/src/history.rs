@@ -56,10 +56,13 @@ impl History {
         };
         let rows = self.rows.range(range);
         let build = |(&id, row)| self.build(id, row);
+        // A range does not know how many it holds, and growing would copy the page again and again.
+        let mut page = Vec::with_capacity(slice.limit.min(self.rows.len()));
         match slice.order {
-            Order::NewestFirst => rows.rev().take(slice.limit).map(build).collect(),
-            Order::OldestFirst => rows.take(slice.limit).map(build).collect(),
+            Order::NewestFirst => page.extend(rows.rev().take(slice.limit).map(build)),
+            Order::OldestFirst => page.extend(rows.take(slice.limit).map(build)),
         }
+        page
     }
 
     /// The conversation as it is now; `None` before its first message.

@@ -37,9 +37,11 @@ impl Inbox {
         };
         let listed: Range<'_, _, Arc<Conversation>> = self.by_head.range(range);
         let listed = listed.map(|(_, conversation)| Conversation::clone(conversation));
+        let mut page = Vec::with_capacity(slice.limit.min(self.by_head.len()));
         match slice.order {
-            Order::NewestFirst => listed.rev().take(slice.limit).collect(),
-            Order::OldestFirst => listed.take(slice.limit).collect(),
+            Order::NewestFirst => page.extend(listed.rev().take(slice.limit)),
+            Order::OldestFirst => page.extend(listed.take(slice.limit)),
         }
+        page
     }
 }

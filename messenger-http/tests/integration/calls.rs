@@ -5,6 +5,7 @@ use messenger_core::{Messenger, UserId};
 use serde_json::{Value, json};
 
 use crate::client::{Client, conversation_of, message};
+use crate::contract::Answer;
 use crate::server::Server;
 use crate::{messenger, run, user};
 
@@ -78,6 +79,15 @@ fn a_message_is_found_wherever_it_should_be() {
     });
 }
 
+/// What two requests for one page agree in. What is settled grows with time on a store that several
+/// servers write, and `prev_cursor` with it.
+fn without_prev(mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.remove("prev_cursor");
+    }
+    answer
+}
+
 #[test]
 fn a_trailing_slash_changes_nothing() {
     run(async {
@@ -97,8 +107,8 @@ fn a_trailing_slash_changes_nothing() {
             "/openapi.json".to_owned(),
         ] {
             assert_eq!(
-                client.ok(&path).await,
-                client.ok(&format!("{path}/")).await,
+                without_prev(client.ok(&path).await),
+                without_prev(client.ok(&format!("{path}/")).await),
                 "{path}"
             );
         }
@@ -244,7 +254,15 @@ fn head_gives_the_headers_of_get() {
                 "etag",
                 "cache-control",
             ] {
-                assert_eq!(head.header(name), get.header(name), "{path}: {name}");
+                // The cursor of `prev` grows with time, as in `without_prev`.
+                let lasting = |answer: &Answer| {
+                    let value = answer.header(name)?;
+                    Some(match value.split_once("cursor=") {
+                        Some((before, cursor)) => (before.to_owned(), cursor.len()),
+                        None => (value.to_owned(), 0),
+                    })
+                };
+                assert_eq!(lasting(&head), lasting(&get), "{path}: {name}");
             }
         }
     });
