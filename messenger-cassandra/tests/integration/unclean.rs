@@ -173,7 +173,7 @@ async fn rows_of_every_kind(world: World) -> Verdict {
         let epoch = epoch_of(message);
         // Left over from before, and early.
         for other in [epoch - 1, epoch - 5, epoch + 1, epoch + 3] {
-            if (n + other.unsigned_abs() as usize) % 2 == 0 {
+            if (n + other.unsigned_abs() as usize).is_multiple_of(2) {
                 rows.put(other, message.conversation_id()).await?;
             }
         }
