@@ -26,15 +26,16 @@ WORKDIR /source
 # With a target named, the flags are not those of build scripts and macros, which cannot be static.
 ENV CARGO_PROFILE_RELEASE_STRIP=symbols \
     RUSTFLAGS="-C target-feature=+crt-static"
-# What is built, dependencies first, then the rest: with TLS to Cassandra.
-ENV TO_BUILD="--release --locked --package examples --example server --example generate --features messenger-cassandra/tls"
+# Further features, such as messenger-cassandra/tls for TLS to the nodes.
+ARG FEATURES=""
+ENV TO_BUILD="--release --locked --package examples --example server --example generate"
 RUN rustc --print host-tuple >/target
 COPY --from=manifests /source .
-RUN cargo auditable build $TO_BUILD --target "$(cat /target)"
+RUN cargo auditable build $TO_BUILD --features "$FEATURES" --target "$(cat /target)"
 COPY . .
 # Cargo goes by the time of files, and ours may be older than the empty ones.
 RUN find . -name '*.rs' -exec touch {} + \
- && cargo auditable build $TO_BUILD --target "$(cat /target)" \
+ && cargo auditable build $TO_BUILD --features "$FEATURES" --target "$(cat /target)" \
  && cp "target/$(cat /target)/release/examples/server" \
        "target/$(cat /target)/release/examples/generate" /usr/local/bin/
 
