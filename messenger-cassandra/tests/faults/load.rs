@@ -145,25 +145,33 @@ impl Record {
         within.count() as f64 / (to - from).as_secs_f64()
     }
 
-    /// The longest time in which no client had anything acknowledged, and when it began.
-    pub(crate) fn longest_gap(&self) -> Option<(Duration, Instant)> {
+    /// The longest time in which no client had anything acknowledged.
+    pub(crate) fn longest_gap(&self) -> Duration {
+        let gaps = self.at.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.max().unwrap_or_default()
+    }
+
+    /// The same, of those that lay between two times at least in part.
+    pub(crate) fn longest_gap_between(&self, from: Instant, to: Instant) -> Duration {
         let gaps = self.at.windows(2);
-        gaps.map(|pair| (pair[1] - pair[0], pair[0])).max()
+        let within = gaps.filter(|pair| pair[0] < to && pair[1] > from);
+        within
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap_or_default()
     }
 }
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (gap, _) = self
-            .longest_gap()
-            .unwrap_or((Duration::ZERO, Instant::now()));
         write!(
             f,
-            "{} acknowledged ({:.0}/s), {} unknown, {} refused; longest gap {gap:.1?}",
+            "{} acknowledged ({:.0}/s), {} unknown, {} refused; longest gap {:.1?}",
             self.acknowledged.len(),
             self.rate(),
             self.unknown.len(),
             self.refused.len(),
+            self.longest_gap(),
         )?;
         for (error, count) in &self.errors {
             write!(f, "\n  {count} times: {error}")?;

@@ -1,6 +1,6 @@
 //! A ring of three under load, whose nodes are killed and stopped.
 
-use std::fmt;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use libtest_mimic::{Failed, Trial};
 use messenger_core::Clock;
 use testkit::cassandra::Cluster;
 
-use crate::load::Load;
+use crate::load::{Load, Record};
 use crate::views::Views;
 use crate::world::{
     TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
@@ -42,10 +42,7 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
     let started = Instant::now();
     thread::sleep(Duration::from_secs(3));
     let calm_until = Instant::now();
-    let mut log = Log {
-        started,
-        events: Vec::new(),
-    };
+    let mut log = Log::default();
     for number in 0..faults {
         match number % 2 {
             0 => kill(cluster, number % 3, &mut log)?,
@@ -57,8 +54,9 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
         "{faults} faults: {record}; before the first fault {:.0}/s",
         record.rate_between(started, calm_until)
     );
-    let (gap, from) = record.longest_gap().ok_or("nothing was sent")?;
-    println!("the longest gap began at {:.1?} of {log}", from - started);
+    for (kind, gaps) in log.gaps(&record) {
+        println!("longest gap of each time when a node was {kind}: {gaps:.1?}");
+    }
     runtime().block_on(async {
         let fresh = client(&config, Clock::new()).await?;
         let (views, after) = Views::settled(&fresh, &pairs, &record).await?;
@@ -76,6 +74,7 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
         );
         Ok::<_, Failed>(())
     })?;
+    let gap = record.longest_gap();
     ensure!(gap < LONGEST_GAP, "for {gap:?} no client could send");
     Ok(())
 }
@@ -83,55 +82,53 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
 /// `kill -9`, and back when the others have gone on without it for a while.
 fn kill(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
     let seen = ups(cluster, index)?;
-    log.add(index, "killed");
+    let began = Instant::now();
     cluster.node(index).kill()?;
     thread::sleep(Duration::from_secs(5));
-    log.add(index, "started");
     if let Err(error) = cluster.node(index).start() {
         // On a machine with many others on it a start may take long, and is worth waiting for.
-        log.add(index, "is slow");
         wait_until(|| Ok(cluster.node(index).answers()), || error.to_string())?;
     }
-    log.add(index, "answers");
     // A second node must not go before the others know that the first one is back.
     wait_until(
         || Ok(ups(cluster, index)? >= seen + 2),
         || "the ring does not take back the node that was killed".to_owned(),
     )?;
-    log.add(index, "taken back");
     thread::sleep(Duration::from_secs(2));
+    log.add("killed", began);
     Ok(())
 }
 
 /// Stopped for longer than a call may take: its connections stay open, and nobody answers.
 fn hang(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
-    log.add(index, "stopped");
+    let began = Instant::now();
     cluster.node(index).pause()?;
     thread::sleep(TIMEOUT + Duration::from_secs(3));
-    log.add(index, "goes on");
     cluster.node(index).resume()?;
     thread::sleep(Duration::from_secs(3));
+    log.add("stopped", began);
     Ok(())
 }
 
-/// What was done to which node, and when.
+/// When which fault began and was over.
+#[derive(Default)]
 struct Log {
-    started: Instant,
-    events: Vec<(Duration, usize, &'static str)>,
+    faults: Vec<(&'static str, Instant, Instant)>,
 }
 
 impl Log {
-    fn add(&mut self, node: usize, what: &'static str) {
-        self.events.push((self.started.elapsed(), node, what));
+    fn add(&mut self, kind: &'static str, began: Instant) {
+        self.faults.push((kind, began, Instant::now()));
     }
-}
 
-impl fmt::Display for Log {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, node, what) in &self.events {
-            write!(f, "[{at:.1?} node {node} {what}]")?;
+    /// For each kind of fault, the longest gap of each.
+    fn gaps(&self, record: &Record) -> BTreeMap<&'static str, Vec<Duration>> {
+        let mut gaps = BTreeMap::<_, Vec<_>>::new();
+        for &(kind, began, over) in &self.faults {
+            let gap = record.longest_gap_between(began, over);
+            gaps.entry(kind).or_default().push(gap);
         }
-        Ok(())
+        gaps
     }
 }
 
