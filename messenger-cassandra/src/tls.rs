@@ -26,7 +26,13 @@ impl CassandraConfig {
     pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let roots = read_authorities(path)?;
-        let config = ClientConfig::builder()
+        // Named, for the one of the process is not settled where another crate brings a second.
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, "TLS could not be set up").with_source(error)
+            })?
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(self.with_tls(Arc::new(config)))
@@ -78,5 +84,21 @@ impl Eq for Tls {}
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tls")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_refused() {
+        let refused = |path: &str| {
+            let config = CassandraConfig::new(["a"]).with_ca_file(path);
+            config.unwrap_err().message().to_owned()
+        };
+        assert!(refused("/nowhere/ca.pem").contains("/nowhere/ca.pem"));
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert!(refused(manifest).contains("there is no certificate"));
     }
 }
