@@ -6,13 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
-use messenger_core::Clock;
+use messenger_core::{Clock, Messenger};
 use testkit::cassandra::Cluster;
 
 use crate::load::{Load, Record};
 use crate::views::Views;
 use crate::world::{
-    TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
+    Pair, TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
 };
 
 /// Longer than this nobody may be kept from sending.
@@ -64,19 +64,33 @@ fn play(cluster: &Cluster, faults: usize) -> Verdict {
             "{} messages; all views agreed {after:.1?} later",
             views.messages()
         );
-        // Hints and the batch log have had their time; nothing changes any more.
-        tokio::time::sleep(Duration::from_secs(12)).await;
-        let later = Views::read(&fresh, &pairs).await?;
-        later.hold(&record)?;
-        ensure!(
-            later.disagreement().is_none() && later.messages() == views.messages(),
-            "the views changed after they had settled"
-        );
+        until_nothing_changes(&fresh, &pairs, &record, views).await?;
         Ok::<_, Failed>(())
     })?;
     let gap = record.longest_gap();
     ensure!(gap < LONGEST_GAP, "for {gap:?} no client could send");
     Ok(())
+}
+
+/// Hints and the log of batches whose outcome was unknown are played for a while yet. In the end two
+/// looks with more than a round of that between them see the same.
+async fn until_nothing_changes(
+    messenger: &Messenger,
+    pairs: &[Pair],
+    record: &Record,
+    mut views: Views,
+) -> Verdict {
+    let limit = Instant::now() + Duration::from_secs(90);
+    loop {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        let later = Views::read(messenger, pairs).await?;
+        later.hold(record)?;
+        if later.disagreement().is_none() && later.messages() == views.messages() {
+            return Ok(());
+        }
+        ensure!(Instant::now() < limit, "the views go on changing");
+        views = later;
+    }
 }
 
 /// `kill -9`, and back when the others have gone on without it for a while.

@@ -56,7 +56,15 @@ pub(crate) async fn migrated(
 ) -> Result<(CassandraConfig, String), Failed> {
     let keyspace = name("faults");
     let config = config(nodes, &keyspace).with_replication(Replication::everywhere(factor));
-    CassandraStore::migrate(&config).await.map_err(failed)?;
+    // Right after its start a node may not have told the driver of the others yet; then so many
+    // copies are refused.
+    let limit = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = CassandraStore::migrate(&config).await {
+        if factor == 1 || Instant::now() > limit {
+            return Err(failed(error));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
     Ok((config, keyspace))
 }
 
