@@ -10,7 +10,7 @@ use testkit::cassandra::Cluster;
 
 use crate::load::Load;
 use crate::views::Views;
-use crate::world::{Verdict, circle, client, migrated, number, runtime, with_cluster};
+use crate::world::{Verdict, circle, client, migrated, number, runtime, start_again, with_cluster};
 
 pub(crate) fn trial() -> Trial {
     Trial::ignorable_test(
@@ -34,7 +34,7 @@ fn play(cluster: &Cluster, kills: usize) -> Verdict {
         thread::sleep(Duration::from_secs(3));
         cluster.node(0).kill()?;
         let record = runtime().block_on(load.stop())?;
-        cluster.node(0).start()?;
+        start_again(cluster.node(0))?;
         runtime().block_on(async {
             let fresh = client(&config, Clock::new()).await?;
             let (views, after) = Views::settled(&fresh, &pairs, &record).await?;

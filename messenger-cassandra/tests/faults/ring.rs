@@ -12,7 +12,8 @@ use testkit::cassandra::Cluster;
 use crate::load::{Load, Record};
 use crate::views::Views;
 use crate::world::{
-    Pair, TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, with_cluster,
+    Pair, TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, start_again,
+    wait_until, with_cluster,
 };
 
 /// Longer than this nobody may be kept from sending.
@@ -99,10 +100,7 @@ fn kill(cluster: &Cluster, index: usize, log: &mut Log) -> Verdict {
     let began = Instant::now();
     cluster.node(index).kill()?;
     thread::sleep(Duration::from_secs(5));
-    if let Err(error) = cluster.node(index).start() {
-        // On a machine with many others on it a start may take long, and is worth waiting for.
-        wait_until(|| Ok(cluster.node(index).answers()), || error.to_string())?;
-    }
+    start_again(cluster.node(index))?;
     // A second node must not go before the others know that the first one is back.
     wait_until(
         || Ok(ups(cluster, index)? >= seen + 2),
@@ -144,21 +142,6 @@ impl Log {
         }
         gaps
     }
-}
-
-/// Waits for two minutes.
-fn wait_until(
-    mut holds: impl FnMut() -> Result<bool, Failed>,
-    complaint: impl FnOnce() -> String,
-) -> Verdict {
-    let limit = Instant::now() + Duration::from_secs(120);
-    while !holds()? {
-        if Instant::now() > limit {
-            return Err(complaint().into());
-        }
-        thread::sleep(Duration::from_millis(200));
-    }
-    Ok(())
 }
 
 /// How often the two other nodes have noticed that a node came up.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use libtest_mimic::{Completion, Failed};
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
 use messenger_core::{Clock, ConversationId, Error, Messenger, NewMessage, UserId};
-use testkit::cassandra::{Builder, Cluster};
+use testkit::cassandra::{Builder, Cluster, Node};
 use tokio::runtime::Runtime;
 
 pub(crate) type Verdict = Result<(), Failed>;
@@ -73,7 +73,8 @@ pub(crate) fn config(nodes: &[String], keyspace: &str) -> CassandraConfig {
     CassandraConfig::new(nodes)
         .with_keyspace(keyspace)
         .with_request_timeout(TIMEOUT)
-        .with_connect_timeout(Duration::from_secs(30))
+        // A loaded machine is no reason to fail.
+        .with_connect_timeout(Duration::from_secs(60))
         .with_windows(WINDOW, WINDOW)
 }
 
@@ -144,6 +145,30 @@ pub(crate) fn circle(users: usize) -> Vec<Pair> {
     pairs
         .map(|(one, two)| Pair::new(&user(one), &user(two)))
         .collect()
+}
+
+/// Starts a node that was killed. On a machine with many others on it that may take long, and is
+/// worth waiting for.
+pub(crate) fn start_again(node: &Node) -> Verdict {
+    node.start().or_else(|error| {
+        let slow = format!("{error}, nor two minutes later");
+        wait_until(|| Ok(node.answers()), || slow)
+    })
+}
+
+/// Waits for two minutes.
+pub(crate) fn wait_until(
+    mut holds: impl FnMut() -> Result<bool, Failed>,
+    complaint: impl FnOnce() -> String,
+) -> Verdict {
+    let limit = Instant::now() + Duration::from_secs(120);
+    while !holds()? {
+        if Instant::now() > limit {
+            return Err(complaint().into());
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
 }
 
 /// A name that no other run has.

@@ -54,6 +54,7 @@ async fn measure(nodes: &[String], hours: u32) -> Verdict {
     let config = CassandraConfig::new(nodes)
         .with_keyspace(&keyspace)
         .with_replication(Replication::everywhere(1))
+        .with_connect_timeout(Duration::from_secs(60))
         .with_request_timeout(Duration::from_secs(60))
         .with_speculative_reads(None)
         .with_windows(10 * DAY, HOUR * hours);

@@ -131,6 +131,29 @@ fn check(what: &str, cost: Cost, conversations: u32) -> Verdict {
     Ok(())
 }
 
+pub(crate) fn imported() -> Trial {
+    let name = "an_import_of_the_newest_messages_first_leaves_no_tombstone";
+    case(name, BUCKET, SHORT, async |traced| {
+        let owner = user("owner");
+        let others: Vec<_> = (0..10).map(|_| user("other")).collect();
+        let now = SystemTime::now();
+        for epochs_ago in 0..100 {
+            let at = now - SHORT * epochs_ago;
+            let all = others.iter().map(|other| message(other, &owner, at));
+            fill(&traced.quick, all).await?;
+        }
+        let slice = messenger_core::Slice::newest(READ as usize);
+        let (page, cost) = traced.cost(traced.store.inbox(&owner, slice)).await?;
+        println!("10 conversations of 100 epochs imported, first page: {cost}");
+        ensure!(
+            page.len() == 10 && cost.rows == 20 && cost.tombstones == 0,
+            "{} items; {cost}",
+            page.len()
+        );
+        Ok(())
+    })
+}
+
 pub(crate) fn crowded() -> Trial {
     let name = "a_page_of_a_crowded_epoch_reads_that_epoch_and_no_more";
     case(name, BUCKET, EPOCH, async |traced| {

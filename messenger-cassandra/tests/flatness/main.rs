@@ -23,6 +23,7 @@ fn main() {
         history::sparse(),
         inbox::wide(),
         inbox::moved(),
+        inbox::imported(),
         inbox::crowded(),
         epochs::trial(),
     ];

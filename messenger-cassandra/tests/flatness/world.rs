@@ -48,6 +48,8 @@ where
         let config = CassandraConfig::new(nodes.contact_points())
             .with_keyspace(&keyspace)
             .with_replication(Replication::everywhere(1))
+            // A loaded machine is no reason to fail.
+            .with_connect_timeout(Duration::from_secs(60))
             .with_request_timeout(Duration::from_secs(30))
             // So that what is counted was read once.
             .with_speculative_reads(None)
