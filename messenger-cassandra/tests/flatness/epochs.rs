@@ -80,9 +80,7 @@ async fn measure(nodes: &[String], hours: u32) -> Verdict {
 
     for (whose, user) in [("30 conversations", &few), ("10,000 in a day", &many)] {
         let slice = Slice::newest(READ as usize);
-        let (_, cost) = traced
-            .cost(async || traced.store.inbox(user, slice).await)
-            .await?;
+        let (_, cost) = traced.cost(traced.store.inbox(user, slice)).await?;
         let time = median(&traced.quick, user).await?;
         println!("epochs of {hours} h, {whose}: {cost}, {time:.1?}");
     }

@@ -60,19 +60,15 @@ async fn history(traced: &Traced, length: u32, apart: Duration, most: u64) -> Ve
     let middle = message(&one, &two, at(length / 2)).id().created_at();
     let before = HistoryQuery::new().with_before(middle);
     let (first, first_cost) = traced
-        .cost(async || messenger.history(conversation, HistoryQuery::new()).await)
+        .cost(messenger.history(conversation, HistoryQuery::new()))
         .await?;
-    let (page, before_cost) = traced
-        .cost(async || messenger.history(conversation, before).await)
-        .await?;
+    let (page, before_cost) = traced.cost(messenger.history(conversation, before)).await?;
     let in_the_middle = HistoryQuery::new().with_cursor(page.next);
     let (next, middle_cost) = traced
-        .cost(async || messenger.history(conversation, in_the_middle).await)
+        .cost(messenger.history(conversation, in_the_middle))
         .await?;
     let back = HistoryQuery::new().with_cursor(next.prev);
-    let (newer, newer_cost) = traced
-        .cost(async || messenger.history(conversation, back).await)
-        .await?;
+    let (newer, newer_cost) = traced.cost(messenger.history(conversation, back)).await?;
     for (which, page, cost) in [
         ("first", first, first_cost),
         ("before a time", page, before_cost),

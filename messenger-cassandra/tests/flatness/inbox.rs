@@ -51,9 +51,7 @@ async fn inbox(traced: &Traced, conversations: u32) -> Verdict {
     fill(&traced.quick, (0..conversations).map(last)).await?;
     let messenger = Messenger::new(traced.store.clone());
     let page = async |what: &str, query: InboxQuery| {
-        let (page, cost) = traced
-            .cost(async || messenger.inbox(&owner, query).await)
-            .await?;
+        let (page, cost) = traced.cost(messenger.inbox(&owner, query)).await?;
         println!("{conversations} conversations, {what} page: {cost}");
         ensure!(
             cost.rows <= most(6) && cost.tombstones == 0,
@@ -107,20 +105,16 @@ pub(crate) fn moved() -> Trial {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let messenger = Messenger::new(traced.store.clone());
         let (first, cost) = traced
-            .cost(async || messenger.inbox(&owner, InboxQuery::new()).await)
+            .cost(messenger.inbox(&owner, InboxQuery::new()))
             .await?;
         check("first", cost, CONVERSATIONS)?;
         ensure!(first.items.len() == 20, "{} items", first.items.len());
         let next = InboxQuery::new().with_cursor(first.next);
-        let (next, cost) = traced
-            .cost(async || messenger.inbox(&owner, next).await)
-            .await?;
+        let (next, cost) = traced.cost(messenger.inbox(&owner, next)).await?;
         check("second", cost, CONVERSATIONS)?;
         ensure!(next.items.len() == 10, "{} items", next.items.len());
         let newer = InboxQuery::new().with_cursor(first.prev);
-        let (_, cost) = traced
-            .cost(async || messenger.inbox(&owner, newer).await)
-            .await?;
+        let (_, cost) = traced.cost(messenger.inbox(&owner, newer)).await?;
         check("newer", cost, CONVERSATIONS)
     })
 }
@@ -149,9 +143,7 @@ pub(crate) fn imported() -> Trial {
             fill(&traced.quick, all).await?;
         }
         let slice = messenger_core::Slice::newest(READ as usize);
-        let (page, cost) = traced
-            .cost(async || traced.store.inbox(&owner, slice).await)
-            .await?;
+        let (page, cost) = traced.cost(traced.store.inbox(&owner, slice)).await?;
         println!("10 conversations of 100 epochs imported, first page: {cost}");
         ensure!(
             page.len() == 10 && cost.rows == 20 && cost.tombstones == 0,
@@ -175,9 +167,7 @@ pub(crate) fn crowded() -> Trial {
         fill(&traced.quick, (0..CONVERSATIONS).map(inside)).await?;
         fill(&traced.quick, (0..CONVERSATIONS).map(before)).await?;
         let slice = messenger_core::Slice::newest(READ as usize);
-        let (page, cost) = traced
-            .cost(async || traced.store.inbox(&owner, slice).await)
-            .await?;
+        let (page, cost) = traced.cost(traced.store.inbox(&owner, slice)).await?;
         println!("{CONVERSATIONS} conversations in each epoch, first page: {cost}");
         ensure!(page.len() == READ as usize, "{} items", page.len());
         ensure!(

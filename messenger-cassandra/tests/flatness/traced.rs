@@ -14,7 +14,6 @@ use scylla::statement::Consistency;
 use uuid::Uuid;
 
 use crate::relay::{Frame, Relay, Way};
-use crate::world::patiently;
 
 /// What EXECUTE is in the protocol, and the flag of a request to be traced.
 const EXECUTE: u8 = 0x0a;
@@ -75,19 +74,12 @@ impl Traced {
     }
 
     /// Makes a call and says what it read.
-    #[expect(
-        clippy::future_not_send,
-        reason = "an `AsyncFn` cannot be asked for futures that are `Send`; a case is one task"
-    )]
     pub(crate) async fn cost<T>(
         &self,
-        call: impl AsyncFn() -> Result<T, Error>,
+        call: impl Future<Output = Result<T, Error>>,
     ) -> Result<(T, Cost), Failed> {
-        let result = patiently(async || {
-            self.take_traces();
-            call().await
-        })
-        .await?;
+        self.take_traces();
+        let result = call.await?;
         let mut cost = Cost::default();
         for trace in self.take_traces() {
             // A deletion of left-over rows may have come between: it reads nothing.

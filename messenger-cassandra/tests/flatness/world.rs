@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use libtest_mimic::{Failed, Trial};
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
-use messenger_core::{Clock, Error, Message, NewMessage, Store as _, UserId};
+use messenger_core::{Clock, Message, NewMessage, Store as _, UserId};
 use testkit::cassandra::Nodes;
 
 use crate::traced::Traced;
@@ -89,21 +89,10 @@ pub(crate) async fn fill(
 ) -> Verdict {
     let appends = messages
         .into_iter()
-        .map(async |message: Message| patiently(async || store.append(&message).await).await);
+        .map(async |message| store.append(&message).await);
     stream::iter(appends)
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()
         .await?;
     Ok(())
-}
-
-/// What a client would do whose node is overloaded: asks again.
-pub(crate) async fn patiently<T>(call: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
-    for _ in 0..10 {
-        match call().await {
-            Err(error) if error.is_retryable() => tokio::time::sleep(Duration::from_secs(1)).await,
-            other => return other,
-        }
-    }
-    call().await
 }
