@@ -1,0 +1,1 @@
+//! The store on Cassandra against the bare driver that sends the same statements.

@@ -1,0 +1,1 @@
+//! The server against hyper that answers the same bytes.

@@ -1,0 +1,20 @@
+//! How fast the messenger is, in relation to what could be had without it. Unpublished.
+//!
+//! A figure of these benches is a ratio: the messenger and a *baseline* do the same work in one
+//! process and one run, in turns so short that whatever else the machine does meets both alike. The
+//! baseline of the memory store is a bare ordered map, that of the Cassandra store the bare driver
+//! with the same statements, that of the HTTP server hyper that answers the same bytes.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`pair`] | the two sides of a comparison |
+//! | [`ratio`] | measures a pair by turns |
+//! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
+//!
+//! `docs/performance.md` has the figures and the commands that give them.
+
+pub mod cassandra;
+pub mod http;
+pub mod memory;
+pub mod pair;
+pub mod ratio;
