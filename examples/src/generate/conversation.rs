@@ -23,7 +23,7 @@ pub(super) struct Seedling {
 /// They come in bursts: somebody opens, the two write back and forth within minutes, then nothing
 /// for hours or days. Each burst lies in a stretch of the conversation's time that is as long as
 /// the burst's share of the messages, measured in activity, so that nights are quiet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Conversation {
     users: [UserId; 2],
     seed: u64,
@@ -151,7 +151,14 @@ impl Iterator for Conversation {
                 .with_source_id(source_id),
         )
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.messages - self.made) as usize;
+        (left, Some(left))
+    }
 }
+
+impl ExactSizeIterator for Conversation {}
 
 /// So many thousandths of a span.
 fn share(span: u64, thousandths: u64) -> u64 {

@@ -11,7 +11,7 @@ use messenger_cassandra::CassandraConfig;
 use messenger_core::{ConversationId, MessageId, Messenger, Outcome};
 use tokio::task::JoinHandle;
 
-use crate::world::{Pair, QuickTime, client};
+use super::world::{Pair, QuickTime, client};
 
 /// How many messages each client has in flight.
 const LANES: usize = 2;

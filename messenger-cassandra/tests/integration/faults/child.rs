@@ -11,8 +11,8 @@ use std::thread::{self, JoinHandle};
 use libtest_mimic::Failed;
 use testkit::cassandra::Nodes;
 
-use crate::world::{Verdict, ensure};
-use crate::{client, clocks};
+use super::world::{Verdict, ensure};
+use super::{client, clocks};
 
 const ROLE: &str = "MESSENGER_FAULTS_CHILD";
 

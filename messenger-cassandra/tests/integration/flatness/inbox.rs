@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime};
 use libtest_mimic::Trial;
 use messenger_core::{InboxQuery, Limit, Messenger, Store as _};
 
-use crate::traced::{Cost, Traced};
-use crate::world::{READ, Verdict, case, ensure, fill, message, user};
+use super::traced::{Cost, Traced};
+use super::world::{READ, Verdict, case, ensure, fill, message, user};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const EPOCH: Duration = Duration::from_secs(6 * 3600);

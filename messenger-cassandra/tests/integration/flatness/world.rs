@@ -8,7 +8,7 @@ use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
 use messenger_core::{Clock, Message, NewMessage, Store as _, UserId};
 use testkit::cassandra::Nodes;
 
-use crate::traced::Traced;
+use super::traced::Traced;
 
 pub(crate) type Verdict = Result<(), Failed>;
 
@@ -39,7 +39,7 @@ pub(crate) fn case<F>(
 where
     F: Future<Output = Verdict>,
 {
-    testkit::trial::with_shared(name, move |nodes| {
+    testkit::trial::with_shared(format!("flatness::{name}"), move |nodes| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

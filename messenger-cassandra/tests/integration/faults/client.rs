@@ -11,10 +11,10 @@ use messenger_core::{
 use rand::RngExt as _;
 use testkit::cassandra::Nodes;
 
-use crate::child::{self, Process};
-use crate::load::Record;
-use crate::views::Views;
-use crate::world::{
+use super::child::{self, Process};
+use super::load::Record;
+use super::views::Views;
+use super::world::{
     Pair, Verdict, client, config, ensure, failed, migrated, name, number, runtime,
 };
 
@@ -29,21 +29,24 @@ const TO_EACH_PAIR: usize = 4;
 const MOST_LINES: usize = LANES * (2 * TO_EACH_PAIR + 1) * 2;
 
 pub(crate) fn trial() -> Trial {
-    testkit::trial::with_shared("a_client_that_dies_leaves_all_or_nothing", |nodes| {
-        let kills = number("MESSENGER_CLIENT_KILLS", 10)?;
-        let (config, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
-        let mut said = Said::default();
-        for _ in 0..kills {
-            said.take(&kill_one(nodes, &keyspace)?)?;
-        }
-        println!(
-            "{kills} clients killed: {} sends begun, {} acknowledged; {} keys begun",
-            said.begun.len(),
-            said.record.acknowledged.len(),
-            said.keys.len(),
-        );
-        runtime().block_on(async { said.check(client(&config, Clock::new()).await?).await })
-    })
+    testkit::trial::with_shared(
+        "faults::a_client_that_dies_leaves_all_or_nothing",
+        |nodes| {
+            let kills = number("MESSENGER_CLIENT_KILLS", 10)?;
+            let (config, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
+            let mut said = Said::default();
+            for _ in 0..kills {
+                said.take(&kill_one(nodes, &keyspace)?)?;
+            }
+            println!(
+                "{kills} clients killed: {} sends begun, {} acknowledged; {} keys begun",
+                said.begun.len(),
+                said.record.acknowledged.len(),
+                said.keys.len(),
+            );
+            runtime().block_on(async { said.check(client(&config, Clock::new()).await?).await })
+        },
+    )
 }
 
 /// Starts a client and kills it at some moment.

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use libtest_mimic::Trial;
 use messenger_core::{HistoryQuery, Messenger};
 
-use crate::traced::Traced;
-use crate::world::{READ, Verdict, case, ensure, fill, message, user};
+use super::traced::Traced;
+use super::world::{READ, Verdict, case, ensure, fill, message, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -8,8 +8,8 @@ use messenger_core::{
     ConversationId, Error, HistoryQuery, InboxQuery, Limit, MessageId, Messenger, UserId,
 };
 
-use crate::load::Record;
-use crate::world::{Pair, Verdict, ensure, failed};
+use super::load::Record;
+use super::world::{Pair, Verdict, ensure, failed};
 
 /// How often a read is tried that an overloaded machine was too slow for.
 const TRIES: usize = 5;

@@ -1,5 +1,5 @@
 //! How long an epoch should be: a measurement rather than a test, so it runs only when asked, with
-//! `cargo test --release -p messenger-cassandra --test flatness -- --ignored`.
+//! `cargo test --release -p messenger-cassandra --test integration -- --ignored epochs`.
 //!
 //! The same two users in keyspaces with epochs of an hour, six hours and a day:
 //!
@@ -17,8 +17,8 @@ use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
 use messenger_core::{InboxQuery, Messenger, Slice, Store as _, UserId};
 use testkit::cassandra::Cluster;
 
-use crate::traced::Traced;
-use crate::world::{READ, Verdict, fill, message, user};
+use super::traced::Traced;
+use super::world::{READ, Verdict, fill, message, user};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(10_800);
 const TIMES: usize = 15;
 
 pub(crate) fn trial() -> Trial {
-    Trial::ignorable_test("epochs_of_an_hour_of_six_and_of_a_day", || {
+    Trial::ignorable_test("flatness::epochs_of_an_hour_of_six_and_of_a_day", || {
         // What is measured goes beyond the strict limits.
         let node = match Cluster::builder().strict(false).start() {
             Ok(node) => node,

@@ -8,13 +8,13 @@ use libtest_mimic::Trial;
 use messenger_core::Clock;
 use testkit::cassandra::Cluster;
 
-use crate::load::Load;
-use crate::views::Views;
-use crate::world::{Verdict, circle, client, migrated, number, runtime, start_again, with_cluster};
+use super::load::Load;
+use super::views::Views;
+use super::world::{Verdict, circle, client, migrated, number, runtime, start_again, with_cluster};
 
 pub(crate) fn trial() -> Trial {
     Trial::ignorable_test(
-        "a_node_that_syncs_its_log_loses_nothing_when_killed",
+        "faults::a_node_that_syncs_its_log_loses_nothing_when_killed",
         || {
             let kills = number("MESSENGER_NODE_KILLS", 1)?;
             let node = Cluster::builder()

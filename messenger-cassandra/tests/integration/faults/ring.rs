@@ -9,9 +9,9 @@ use libtest_mimic::{Failed, Trial};
 use messenger_core::{Clock, Messenger};
 use testkit::cassandra::Cluster;
 
-use crate::load::{Load, Record};
-use crate::views::Views;
-use crate::world::{
+use super::load::{Load, Record};
+use super::views::Views;
+use super::world::{
     Pair, TIMEOUT, Verdict, circle, client, ensure, migrated, number, runtime, start_again,
     wait_until, with_cluster,
 };
@@ -24,16 +24,19 @@ use crate::world::{
 const LONGEST_GAP: Duration = Duration::from_secs(60);
 
 pub(crate) fn trial() -> Trial {
-    Trial::ignorable_test("a_ring_loses_nothing_when_nodes_die_or_hang", || {
-        let faults = number("MESSENGER_RING_FAULTS", 2)?;
-        let ring = Cluster::builder()
-            .nodes(3)
-            // Else a node that is killed forgets the tables, and what was written to them.
-            .commitlog_batch(true)
-            .heap_mb(512)
-            .jvm("-XX:TieredStopAtLevel=1");
-        with_cluster(ring, |cluster| play(cluster, faults))
-    })
+    Trial::ignorable_test(
+        "faults::a_ring_loses_nothing_when_nodes_die_or_hang",
+        || {
+            let faults = number("MESSENGER_RING_FAULTS", 2)?;
+            let ring = Cluster::builder()
+                .nodes(3)
+                // Else a node that is killed forgets the tables, and what was written to them.
+                .commitlog_batch(true)
+                .heap_mb(512)
+                .jvm("-XX:TieredStopAtLevel=1");
+            with_cluster(ring, |cluster| play(cluster, faults))
+        },
+    )
 }
 
 fn play(cluster: &Cluster, faults: usize) -> Verdict {

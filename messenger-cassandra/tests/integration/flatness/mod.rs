@@ -5,20 +5,16 @@
 //! tombstones were read. `MESSENGER_FLAT_MESSAGES` is the length of the longest history, 10,000
 //! unless it is set.
 
-use libtest_mimic::Arguments;
+use libtest_mimic::Trial;
 
 mod epochs;
 mod history;
 mod inbox;
-#[path = "../relay/mod.rs"]
-mod relay;
 mod traced;
 mod world;
 
-fn main() {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let trials = vec![
+pub(crate) fn cases() -> Vec<Trial> {
+    vec![
         history::long(),
         history::sparse(),
         inbox::wide(),
@@ -26,6 +22,5 @@ fn main() {
         inbox::imported(),
         inbox::crowded(),
         epochs::trial(),
-    ];
-    libtest_mimic::run(&arguments, trials).exit()
+    ]
 }

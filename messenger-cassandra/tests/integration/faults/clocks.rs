@@ -14,9 +14,9 @@ use messenger_core::{
 };
 use testkit::cassandra::Nodes;
 
-use crate::child::{self, Process};
+use super::child::{self, Process};
+use super::world::{Pair, Verdict, client, config, ensure, failed, migrated, name, runtime};
 use crate::relay::{Frame, Relay, Way};
-use crate::world::{Pair, Verdict, client, config, ensure, failed, migrated, name, runtime};
 
 /// How long the processes write.
 const WRITING: Duration = Duration::from_secs(6);
@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) fn apart() -> Trial {
     testkit::trial::with_shared(
-        "clocks_apart_by_less_than_is_tolerated_lose_nothing",
+        "faults::clocks_apart_by_less_than_is_tolerated_lose_nothing",
         |nodes| {
             let (_, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
             let name = name("");
@@ -307,29 +307,32 @@ impl<L: List> Reader<L> {
 }
 
 pub(crate) fn too_far_apart() -> Trial {
-    testkit::trial::with_shared("a_clock_too_far_from_the_nodes_is_not_ready", |nodes| {
-        runtime().block_on(async {
-            let (config, _) = migrated(nodes.contact_points(), 1).await?;
-            for (ahead, is_ready) in [
-                (0, true),
-                (1500, true),
-                (-1500, true),
-                (3000, false),
-                (-3000, false),
-            ] {
-                let (_relay, store) = through_relay(nodes, &config, ahead).await?;
-                let health = store.health().await;
-                ensure!(
-                    health.is_ok() == is_ready,
-                    "with the node {ahead} ms ahead the store says {health:?}"
-                );
-                if let Err(error) = health {
-                    ensure!(error.message().contains("clock"), "{}", error.message());
+    testkit::trial::with_shared(
+        "faults::a_clock_too_far_from_the_nodes_is_not_ready",
+        |nodes| {
+            runtime().block_on(async {
+                let (config, _) = migrated(nodes.contact_points(), 1).await?;
+                for (ahead, is_ready) in [
+                    (0, true),
+                    (1500, true),
+                    (-1500, true),
+                    (3000, false),
+                    (-3000, false),
+                ] {
+                    let (_relay, store) = through_relay(nodes, &config, ahead).await?;
+                    let health = store.health().await;
+                    ensure!(
+                        health.is_ok() == is_ready,
+                        "with the node {ahead} ms ahead the store says {health:?}"
+                    );
+                    if let Err(error) = health {
+                        ensure!(error.message().contains("clock"), "{}", error.message());
+                    }
                 }
-            }
-            Ok(())
-        })
-    })
+                Ok(())
+            })
+        },
+    )
 }
 
 /// A store that sees a node whose clock is so many milliseconds ahead of its own.
