@@ -14,7 +14,7 @@ use messenger_core::{Error, ErrorKind, Outcome};
 use scylla::deserialize::DeserializationError;
 use scylla::errors::{
     ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, ExecutionError,
-    MetadataError, NewSessionError, PrepareError, RequestAttemptError,
+    MetadataError, NewSessionError, PrepareError, RequestAttemptError, WriteType,
 };
 
 /// What an error of the driver says.
@@ -367,10 +367,29 @@ pub(crate) fn prepare(error: PrepareError) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
+/// Whether a batch has its log on one node, though not on the second one.
+pub(crate) fn is_logged_once(error: &ExecutionError) -> bool {
+    matches!(error, ExecutionError::LastAttemptError(attempt) if is_logged_once_by(attempt))
+}
+
+/// The same, of one attempt.
+pub(crate) fn is_logged_once_by(error: &RequestAttemptError) -> bool {
+    matches!(
+        error,
+        RequestAttemptError::DbError(
+            DbError::WriteTimeout {
+                write_type: WriteType::BatchLog,
+                received: 1..,
+                ..
+            },
+            _,
+        )
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scylla::errors::WriteType;
     use scylla::statement::Consistency;
 
     fn server(error: DbError) -> Verdict {

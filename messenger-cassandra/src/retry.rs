@@ -81,6 +81,8 @@ fn decide(error: &RequestAttemptError) -> RetryDecision {
     match error {
         RequestAttemptError::BrokenConnectionError(_)
         | RequestAttemptError::UnableToAllocStreamId => NEXT,
+        // Trying again would wait for the same node; see `Db::batch` for what is done instead.
+        error if error::is_logged_once_by(error) => NONE,
         RequestAttemptError::DbError(error, _) => match error {
             // This node is in trouble; another one may not be.
             DbError::Overloaded

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use messenger_core::{Error, ErrorKind, Outcome};
+use metrics::counter;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -194,6 +196,11 @@ impl Db {
 
     /// A logged batch: all of it or nothing, in the end. The first statement decides which replica
     /// is asked.
+    ///
+    /// Its log is kept on two other nodes, and the coordinator waits for both. When one of them has
+    /// died and nobody knows it yet, the batch times out with its log on the other one: it will be
+    /// played from there, so its rows may be written now, each by itself. Without that, nobody
+    /// could send on a ring of three until the failure detector has noticed.
     pub(crate) async fn batch<V: SerializeRow + Send + Sync>(
         &self,
         rows: Vec<(&PreparedStatement, V)>,
@@ -204,11 +211,15 @@ impl Db {
         batch.set_tracing(self.query_tracing);
         batch.set_retry_policy(Some(Arc::new(retry.clone())));
         let (statements, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        for statement in statements {
+        for &statement in &statements {
             batch.append_statement(statement.clone());
         }
-        match self.session.batch(&batch, values).await {
+        match self.session.batch(&batch, &values).await {
             Ok(_) => Ok(()),
+            Err(error) if error::is_logged_once(&error) => {
+                counter!("messenger_cassandra_half_logged_batches_total").increment(1);
+                self.write_each(&statements, &values).await
+            }
             Err(error) => {
                 let verdict = error::of_request(&error);
                 Err(verdict
@@ -216,6 +227,21 @@ impl Db {
                     .with_source(error))
             }
         }
+    }
+
+    /// The rows of a batch that will be played in any case, each by itself and at once.
+    async fn write_each<V: SerializeRow + Send + Sync>(
+        &self,
+        statements: &[&PreparedStatement],
+        values: &[V],
+    ) -> Result<(), Error> {
+        let rows = statements.iter().zip(values);
+        let writes = rows.map(|(&statement, row)| self.session.execute_unpaged(statement, row));
+        try_join_all(writes).await.map_err(|error| {
+            let verdict = error::of_request(&error);
+            verdict.of_write(Outcome::Unknown).with_source(error)
+        })?;
+        Ok(())
     }
 
     /// A lightweight transaction, and the row that it answers.

@@ -112,7 +112,11 @@ impl Proxied {
     }
 
     /// Answers the request after so many others with these errors, one for each attempt.
-    pub(crate) fn prepare_errors<const N: usize>(&mut self, after: usize, errors: [DbError; N]) {
+    pub(crate) fn prepare_errors(
+        &mut self,
+        after: usize,
+        errors: impl IntoIterator<Item = DbError>,
+    ) {
         // The first rule that holds acts, and those behind it are not asked: each counts only the
         // requests that passed the ones before, which are the same for all.
         let rules = errors.into_iter().map(|error| {

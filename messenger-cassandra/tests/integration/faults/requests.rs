@@ -25,6 +25,11 @@ pub(crate) fn cases() -> Vec<Trial> {
             "faults::an_earlier_attempt_is_not_forgotten",
             earlier_attempt,
         ),
+        case("faults::a_batch_with_one_log_is_written", logged_once),
+        case(
+            "faults::a_batch_with_one_log_may_not_be_written",
+            logged_once_and_lost,
+        ),
     ]
 }
 
@@ -321,5 +326,51 @@ async fn earlier_attempt(world: World) -> Verdict {
     let error = proxied.store.append(&message).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert_eq!(error.outcome(), Some(Outcome::Unknown), "{error:?}");
+    Ok(())
+}
+
+/// What a node answers that has the log of a batch on one other node, and not on the second.
+fn half_logged() -> DbError {
+    DbError::WriteTimeout {
+        consistency: Consistency::Two,
+        received: 1,
+        required: 2,
+        write_type: WriteType::BatchLog,
+    }
+}
+
+/// It will be played, so it need not be waited for. (Here it is not: the error is the proxy's.)
+async fn logged_once(world: World) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let pair = world.pair();
+    for batch_at in [COLD_SEND - 1, WARM_SEND - 1] {
+        let message = pair.message(id(), "hello");
+        proxied.prepare_errors(batch_at, [half_logged()]);
+        proxied.store.append(&message).await?;
+        proxied.heal().await?;
+        let views = views(&world.other, &message).await?;
+        assert_eq!(views, [true; 4], "with the batch at {batch_at}");
+    }
+    Ok(())
+}
+
+/// Its rows may fail too; then it is open when it will be played.
+async fn logged_once_and_lost(world: World) -> Verdict {
+    let mut proxied = Proxied::new(&world).await?;
+    let message = world.pair().message(id(), "hello");
+    let refused = DbError::Unavailable {
+        consistency: Consistency::LocalQuorum,
+        required: 1,
+        alive: 0,
+    };
+    // Five rows, each of them tried three times.
+    let rows = std::iter::repeat_n(refused, 15);
+    proxied.prepare_errors(COLD_SEND - 1, std::iter::once(half_logged()).chain(rows));
+    let error = proxied.store.append(&message).await.unwrap_err();
+    assert_eq!(error.outcome(), Some(Outcome::Unknown), "{error:?}");
+    assert_eq!(error.message_id(), None, "only the messenger knows it");
+    proxied.heal().await?;
+    proxied.store.append(&message).await?;
+    assert_eq!(views(&world.other, &message).await?, [true; 4]);
     Ok(())
 }
