@@ -295,6 +295,14 @@ fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
             ErrorKind::Unavailable,
             format!("no connection to {nodes} came about in time; is the address right?"),
         ),
+        // What rustls has against a certificate comes as one of these.
+        ConnectionError::IoError(io) if io.kind() == std::io::ErrorKind::InvalidData => (
+            ErrorKind::Invalid,
+            format!(
+                "no TLS with {nodes}: {io}; the certificate must be for the node's address and \
+                 signed by an authority of the CA file"
+            ),
+        ),
         ConnectionError::IoError(io) => (
             ErrorKind::Unavailable,
             format!("cannot connect to {nodes}: {io}; does Cassandra run there?"),

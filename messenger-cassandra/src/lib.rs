@@ -75,7 +75,8 @@ use session::Db;
 ///
 /// Through the `metrics` facade: `messenger_cassandra_operation_duration_seconds` (histogram, by
 /// `operation` and `outcome`: `ok` or the kind of the error), `messenger_cassandra_retries_total`,
-/// `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
+/// `messenger_cassandra_half_logged_batches_total` (sends that did not wait for a node that has
+/// died), `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
 /// `messenger_cassandra_leftovers_deleted_total`. Each operation has a `tracing` span of level
 /// `DEBUG`.
 #[derive(Clone, Debug)]
