@@ -86,6 +86,9 @@ pub async fn run(
             break;
         }
     }
+    // A step that was cut short says nothing about its rate.
+    let whole = &steps[..steps.len() - usize::from(stop.is_cancelled())];
+    let bound = options.until_p99.map(|p99| Bound::of(whole, p99));
     let idle = match idle {
         Some(idle) => Some(idle.close(options.timeout).await),
         None => None,
@@ -93,7 +96,7 @@ pub async fn run(
     let receipts = bench.acknowledged.receipts();
     Ok(Report {
         settings: Settings::of(options),
-        bound: options.until_p99.map(|p99| Bound::of(&steps, p99)),
+        bound,
         steps,
         idle,
         sends: verify::verify(&bench.target, options, &receipts).await,

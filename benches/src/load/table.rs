@@ -58,7 +58,8 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.p99_micros as f64 / 1e3;
         match (self.highest_held_per_second, self.reached) {
-            (None, _) => write!(f, "no rate kept p99 within {millis} ms"),
+            (None, false) => write!(f, "no rate was measured to its end"),
+            (None, true) => write!(f, "no rate kept p99 within {millis} ms"),
             (Some(rate), true) => {
                 write!(f, "{rate}/s kept p99 within {millis} ms, the next did not")
             }
