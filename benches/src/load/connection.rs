@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -21,6 +22,7 @@ pub(super) struct Connection {
     sender: Option<Sender>,
 }
 
+/// The connection is closed when this is dropped.
 type Sender = SendRequest<Full<Bytes>>;
 
 /// What the server answered, all of it.
@@ -68,15 +70,28 @@ impl Connection {
             .is_some_and(|sender| !sender.is_closed())
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Reads what is under this path, which may take so long.
+    pub(super) async fn get(&mut self, path: &str, timeout: Duration) -> Result<Answer> {
+        let request = self.target.get(path)?;
+        self.request(request, Instant::now() + timeout).await
+    }
+
+    /// Sends a request and reads the whole answer, which must be there by then.
     ///
+    /// When it is not the connection is closed, so that no late answer is taken for another.
+    pub(super) async fn request(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        deadline: Instant,
+    ) -> Result<Answer> {
+        let answer = self.exchange(request);
+        let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+        answer.context("no answer in time")?
+    }
+
     /// A server may close a connection that was idle. A request that was not yet written then goes
     /// over a new one, as with every HTTP client.
-    ///
-    /// # Cancel safety
-    ///
-    /// When the future is dropped the connection is closed, so no late answer is taken for another.
-    pub(super) async fn request(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer> {
+    async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<Answer> {
         if let Some(mut sender) = self.sender.take()
             && sender.ready().await.is_ok()
         {
@@ -121,4 +136,9 @@ impl Connection {
         tokio::spawn(connection);
         Ok(sender)
     }
+}
+
+/// How many of so many things each connection gets to do.
+pub(super) fn share(all: usize, connections: usize) -> usize {
+    all.div_ceil(connections).max(1)
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
 
-use super::connection::Connection;
+use super::connection::{Connection, share};
 use super::options::Options;
-use super::population::chunk;
 use super::report::Idle;
 use super::target::Target;
 
@@ -34,11 +33,11 @@ impl IdleConnections {
         }
         let before = options.pid.map(resident_bytes).transpose()?;
         let mut connections: Vec<_> = (0..count).map(|index| connection(target, index)).collect();
-        let lanes = connections.chunks_mut(chunk(count, AT_ONCE));
+        let lanes = connections.chunks_mut(share(count, AT_ONCE));
         let lanes = lanes.map(|lane| open(lane, options.timeout));
         try_join_all(lanes)
             .await
-            .with_context(|| format!("{count} idle connections cannot be opened"))?;
+            .with_context(|| format!("the server does not take {count} idle connections"))?;
         let after = options.pid.map(resident_bytes).transpose()?;
         let grown = before.zip(after).map(|(before, after)| after - before);
         Ok(Some(Self {
@@ -50,7 +49,7 @@ impl IdleConnections {
     /// Asks each again.
     pub(super) async fn close(mut self, timeout: Duration) -> Idle {
         let opened = self.connections.len();
-        let lanes = self.connections.chunks_mut(chunk(opened, AT_ONCE));
+        let lanes = self.connections.chunks_mut(share(opened, AT_ONCE));
         let answered = join_all(lanes.map(|lane| count_open(lane, timeout))).await;
         Idle {
             opened: opened as u64,
@@ -92,10 +91,7 @@ async fn count_open(lane: &mut [Connection], timeout: Duration) -> u64 {
 }
 
 async fn ask(connection: &mut Connection, timeout: Duration) -> Result<()> {
-    let request = connection.target().get("/health/live")?;
-    let answer = tokio::time::timeout(timeout, connection.request(request))
-        .await
-        .context("no answer in time; does the server take so many?")??;
+    let answer = connection.get("/health/live", timeout).await?;
     ensure!(answer.status == 200, "{answer}");
     Ok(())
 }

@@ -96,8 +96,7 @@ impl Lane {
             request,
         } = chosen;
         let deadline = start.at + self.bench.options.timeout;
-        let answer = self.connection.request(request);
-        let answer = tokio::time::timeout_at(deadline.into(), answer).await;
+        let answer = self.connection.request(request, deadline).await;
         let ended = Instant::now();
         let read = |answer: Answer| match answer.status {
             StatusCode::SERVICE_UNAVAILABLE => Ok(Outcome::Shed),
@@ -105,12 +104,8 @@ impl Lane {
                 .read(call, conversation, &answer)
                 .map(|()| Outcome::Answered),
         };
-        let outcome = match answer {
-            Ok(answer) => answer.and_then(read),
-            Err(_) => Err(anyhow::anyhow!("no answer in time")),
-        };
         let failed = |error: anyhow::Error| Outcome::Failed(format!("{}: {error:#}", call.name()));
-        (outcome.unwrap_or_else(failed), ended)
+        (answer.and_then(read).unwrap_or_else(failed), ended)
     }
 
     /// Chooses the next request.

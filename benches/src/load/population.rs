@@ -9,6 +9,7 @@
 //! conversations busy at once on several connections, and leaves most of them cold.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
@@ -21,7 +22,7 @@ use rand::{Rng, SeedableRng as _};
 use serde::Deserialize;
 
 use super::acknowledged::Acknowledged;
-use super::connection::Connection;
+use super::connection::{Connection, share};
 use super::options::Options;
 use super::request::{self, Letter};
 use super::target::Target;
@@ -57,20 +58,12 @@ impl Population {
         options: &Options,
         acknowledged: &Acknowledged,
     ) -> Result<Self> {
-        let connections = options.connections as usize;
-        let numbers: Vec<u64> = (1..=options.users.into()).collect();
-        let lanes = numbers.chunks(chunk(numbers.len(), connections));
-        let lanes = lanes.map(|numbers| find_users(Connection::new(target), numbers));
-        let users = try_join_all(lanes).await?.into_iter().flatten().collect();
-
         let mut population = Self {
-            users,
+            users: find_users(target, options).await?,
             activity: zipf(options.users),
         };
         let letters = population.begin_conversations(options.seed);
-        let lanes = letters.chunks(chunk(letters.len(), connections));
-        let lanes = lanes.map(|letters| send(Connection::new(target), letters, acknowledged));
-        try_join_all(lanes).await?;
+        send_all(target, options, &letters, acknowledged).await?;
         Ok(population)
     }
 
@@ -132,28 +125,29 @@ fn zipf(users: u32) -> WeightedIndex<f64> {
     WeightedIndex::new(weights).expect("there are users, and weights are above zero")
 }
 
-/// How many of so many each connection gets.
-pub(super) fn chunk(all: usize, connections: usize) -> usize {
-    all.div_ceil(connections).max(1)
+/// All users, in the order of their numbers.
+async fn find_users(target: &Target, options: &Options) -> Result<Vec<User>> {
+    let numbers: Vec<u64> = (1..=options.users.into()).collect();
+    let lanes = numbers.chunks(share(numbers.len(), options.connections as usize));
+    let users = try_join_all(lanes.map(|numbers| async move {
+        let mut connection = Connection::new(target);
+        let mut users = Vec::with_capacity(numbers.len());
+        for &number in numbers {
+            users.push(find_user(&mut connection, options.timeout, number.into()).await?);
+        }
+        anyhow::Ok(users)
+    }));
+    Ok(users.await?.into_iter().flatten().collect())
 }
 
-/// Users with the conversations that the server has.
-async fn find_users(mut connection: Connection, numbers: &[u64]) -> Result<Vec<User>> {
-    let mut users = Vec::with_capacity(numbers.len());
-    for &number in numbers {
-        users.push(find_user(&mut connection, UserId::from(number)).await?);
-    }
-    Ok(users)
-}
-
-async fn find_user(connection: &mut Connection, id: UserId) -> Result<User> {
+/// A user with the conversations that the server has.
+async fn find_user(connection: &mut Connection, timeout: Duration, id: UserId) -> Result<User> {
     #[derive(Deserialize)]
     struct Inbox {
         data: Vec<Conversation>,
     }
 
-    let request = connection.target().get(&request::inbox(&id, 100))?;
-    let answer = connection.request(request).await?;
+    let answer = connection.get(&request::inbox(&id, 100), timeout).await?;
     let context = || format!("the inbox of user {id}: {answer}");
     ensure!(answer.status == 200, context());
     let inbox: Inbox = serde_json::from_slice(&answer.body).with_context(context)?;
@@ -165,18 +159,37 @@ async fn find_user(connection: &mut Connection, id: UserId) -> Result<User> {
     Ok(User { id, contacts })
 }
 
-async fn send(
-    mut connection: Connection,
+/// Sends the first messages.
+async fn send_all(
+    target: &Target,
+    options: &Options,
     letters: &[Letter],
     acknowledged: &Acknowledged,
 ) -> Result<()> {
-    for letter in letters {
-        let request = connection.target().send(letter.to_json(), None)?;
-        let answer = connection.request(request).await?;
-        ensure!(answer.status == 201, "a first message: {answer}");
-        acknowledged.note(&answer)?;
-    }
+    let lanes = letters.chunks(share(letters.len(), options.connections as usize));
+    try_join_all(lanes.map(|letters| async move {
+        let mut connection = Connection::new(target);
+        for letter in letters {
+            send(&mut connection, options.timeout, letter, acknowledged).await?;
+        }
+        anyhow::Ok(())
+    }))
+    .await?;
     Ok(())
+}
+
+async fn send(
+    connection: &mut Connection,
+    timeout: Duration,
+    letter: &Letter,
+    acknowledged: &Acknowledged,
+) -> Result<()> {
+    let request = connection.target().send(letter.to_json(), None)?;
+    let answer = connection
+        .request(request, Instant::now() + timeout)
+        .await?;
+    ensure!(answer.status == 201, "a first message: {answer}");
+    acknowledged.note(&answer)
 }
 
 #[cfg(test)]
