@@ -10,11 +10,13 @@
 //! | [`pair`] | the two sides of a comparison |
 //! | [`ratio`] | measures a pair by turns |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
+//! | [`load`] | drives a running server over HTTP, for the binary of that name |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
 
 pub mod cassandra;
 pub mod http;
+pub mod load;
 pub mod memory;
 pub mod pair;
 pub mod ratio;
