@@ -10,6 +10,7 @@
 //! | [`pair`] | the two sides of a comparison |
 //! | [`ratio`] | measures a pair by turns |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
+//! | [`resident`] | how much memory a process holds |
 //! | [`load`] | drives a running server over HTTP, for the binary of that name |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
@@ -20,3 +21,4 @@ pub mod load;
 pub mod memory;
 pub mod pair;
 pub mod ratio;
+pub mod resident;

@@ -10,6 +10,7 @@ use super::connection::{Connection, share};
 use super::options::Options;
 use super::report::Idle;
 use super::target::Target;
+use crate::resident::resident_bytes;
 
 /// How many are opened, or asked, at once.
 const AT_ONCE: usize = 64;
@@ -94,32 +95,4 @@ async fn ask(connection: &mut Connection, timeout: Duration) -> Result<()> {
     let answer = connection.get("/health/live", timeout).await?;
     ensure!(answer.status == 200, "{answer}");
     Ok(())
-}
-
-/// How much memory of a process is resident.
-fn resident_bytes(pid: u32) -> Result<i64> {
-    let path = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(&path).with_context(|| format!("no {path}"))?;
-    resident_in(&status).with_context(|| format!("{path} has no VmRSS"))
-}
-
-fn resident_in(status: &str) -> Option<i64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resident_memory_is_read_from_the_status() {
-        let status = "VmHWM:\t    9000 kB\nVmRSS:\t    2812 kB\nRssAnon:\t      96 kB\n";
-        assert_eq!(resident_in(status), Some(2812 * 1024));
-        assert_eq!(resident_in("Name:\tserver\n"), None);
-        assert!(resident_bytes(std::process::id()).unwrap() > 0);
-    }
 }
