@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -86,7 +86,7 @@ impl Connection {
     ) -> Result<Answer> {
         let answer = self.exchange(request);
         let answer = tokio::time::timeout_at(deadline.into(), answer).await;
-        answer.context("no answer in time")?
+        answer.unwrap_or_else(|_| Err(anyhow!("no answer in time")))
     }
 
     /// A server may close a connection that was idle. A request that was not yet written then goes

@@ -98,14 +98,17 @@ impl Lane {
         let deadline = start.at + self.bench.options.timeout;
         let answer = self.connection.request(request, deadline).await;
         let ended = Instant::now();
-        let read = |answer: Answer| match answer.status {
-            StatusCode::SERVICE_UNAVAILABLE => Ok(Outcome::Shed),
-            _ => self
-                .read(call, conversation, &answer)
-                .map(|()| Outcome::Answered),
+        let outcome = match answer {
+            Err(_) if ended >= deadline => Outcome::TimedOut,
+            Ok(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => Outcome::Shed,
+            answer => answer
+                .and_then(|answer| self.read(call, conversation, &answer))
+                .map_or_else(
+                    |error| Outcome::Failed(format!("{error:#}")),
+                    |()| Outcome::Answered,
+                ),
         };
-        let failed = |error: anyhow::Error| Outcome::Failed(format!("{}: {error:#}", call.name()));
-        (answer.and_then(read).unwrap_or_else(failed), ended)
+        (outcome, ended)
     }
 
     /// Chooses the next request.

@@ -83,7 +83,8 @@ pub struct Options {
     #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub idle: u32,
 
-    /// The server's process on this machine, to tell how much memory each idle connection takes.
+    /// The server's process on this machine, to tell how much memory each idle connection takes:
+    /// of thousands, since few are lost in what the server has at hand.
     #[arg(long, value_name = "PID", requires = "idle")]
     pub pid: Option<u32>,
 

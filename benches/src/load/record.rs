@@ -16,6 +16,8 @@ pub(super) enum Outcome {
     Answered,
     /// The server had too much to do, and said so (503).
     Shed,
+    /// There was no answer in time.
+    TimedOut,
     /// Anything else, with what happened.
     Failed(String),
 }
@@ -37,7 +39,9 @@ pub(super) struct Notes {
 /// One call, or all together.
 #[derive(Clone, Debug)]
 struct Tally {
-    /// In microseconds, of what was answered with success.
+    answered: u64,
+    /// In microseconds, of what was answered with success and of what timed out: else a stall that
+    /// is longer than the timeout would be hidden.
     latency: Histogram<u64>,
     shed: u64,
     failed: u64,
@@ -57,7 +61,7 @@ impl Record {
     /// How many requests were answered so far.
     pub(super) fn answered(&self) -> u64 {
         let notes = self.notes();
-        notes.tallies.iter().map(|tally| tally.latency.len()).sum()
+        notes.tallies.iter().map(|tally| tally.answered).sum()
     }
 
     /// What was noted; nothing is left.
@@ -76,20 +80,26 @@ impl Notes {
 
     fn add(&mut self, call: Call, start: Start, ended: Instant, outcome: Outcome) {
         let tally = &mut self.tallies[call as usize];
+        if start.measured && matches!(outcome, Outcome::Answered | Outcome::TimedOut) {
+            let took = ended.saturating_duration_since(start.at);
+            tally.latency.saturating_record(micros(took));
+        }
         match outcome {
-            Outcome::Failed(what) => {
-                tally.failed += 1;
-                if self.failures.len() < Self::SHOWN {
-                    self.failures.push(what);
-                }
-            }
-            _ if !start.measured => {}
-            Outcome::Shed => tally.shed += 1,
-            Outcome::Answered => {
-                let took = ended.saturating_duration_since(start.at);
-                tally.latency.saturating_record(micros(took));
+            Outcome::Answered if start.measured => {
+                tally.answered += 1;
                 self.last_answer = self.last_answer.max(Some(ended));
             }
+            Outcome::Shed if start.measured => tally.shed += 1,
+            Outcome::Answered | Outcome::Shed => {}
+            Outcome::TimedOut => self.fail(call, "no answer in time"),
+            Outcome::Failed(what) => self.fail(call, &what),
+        }
+    }
+
+    fn fail(&mut self, call: Call, what: &str) {
+        self.tallies[call as usize].failed += 1;
+        if self.failures.len() < Self::SHOWN {
+            self.failures.push(format!("{}: {what}", call.name()));
         }
     }
 
@@ -108,6 +118,7 @@ impl Notes {
     pub(super) fn overall(&self, measured: Duration) -> Answers {
         let mut all = Tally::default();
         for tally in &self.tallies {
+            all.answered += tally.answered;
             all.latency += &tally.latency;
             all.shed += tally.shed;
             all.failed += tally.failed;
@@ -121,6 +132,7 @@ impl Default for Tally {
         /// An hour: longer than any timeout that makes sense. What takes longer counts as this.
         const HIGHEST: u64 = 3_600_000_000;
         Self {
+            answered: 0,
             latency: Histogram::new_with_bounds(1, HIGHEST, 3).expect("the bounds are in order"),
             shed: 0,
             failed: 0,
@@ -130,18 +142,17 @@ impl Default for Tally {
 
 impl Tally {
     fn is_empty(&self) -> bool {
-        self.latency.is_empty() && self.shed == 0 && self.failed == 0
+        self.answered == 0 && self.shed == 0 && self.failed == 0
     }
 
     fn answers(&self, measured: Duration) -> Answers {
-        let answered = self.latency.len();
         let seconds = measured.as_secs_f64();
         Answers {
-            answered,
+            answered: self.answered,
             shed: self.shed,
             failed: self.failed,
             achieved_per_second: if seconds > 0.0 {
-                answered as f64 / seconds
+                self.answered as f64 / seconds
             } else {
                 0.0
             },
@@ -203,9 +214,20 @@ mod tests {
             (1_000, 1, 2)
         );
         assert_eq!(overall.achieved_per_second, 100.0);
-        assert_eq!(notes.failures, ["no", "early"]);
+        assert_eq!(notes.failures, ["send: no", "send: early"]);
         let calls = notes.calls(Duration::from_secs(10));
         let calls: Vec<_> = calls.iter().map(|call| call.call).collect();
         assert_eq!(calls, [Call::Send, Call::Inbox]);
+    }
+
+    #[test]
+    fn a_request_that_timed_out_took_its_time() {
+        let record = Record::new();
+        let (at, measured) = (Instant::now(), true);
+        let ended = at + Duration::from_secs(1);
+        record.add(Call::Send, Start { at, measured }, ended, Outcome::TimedOut);
+        let overall = record.take().overall(Duration::from_secs(10));
+        assert_eq!((overall.answered, overall.failed), (0, 1));
+        assert!(overall.latency.p50_micros >= 1_000_000, "{overall:?}");
     }
 }

@@ -84,12 +84,13 @@ pub struct Answers {
     pub failed: u64,
     /// How many were answered with success in a second.
     pub achieved_per_second: f64,
-    /// How long those took that were answered with success.
+    /// How long those took that were answered with success, or timed out.
     pub latency: Latency,
 }
 
 /// How long answers took, with an error of at most one in a thousand: from when a request was sent
-/// in a closed loop, from when it was due in an open one.
+/// in a closed loop, from when it was due in an open one. A request with no answer in time is among
+/// them, with the time after which it was given up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of them took no longer.

@@ -13,7 +13,7 @@ impl fmt::Display for Step {
         }
         writeln!(
             f,
-            "{:<12} {:>9} {:>6} {:>6} {:>11}  {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "{:<12} {:>9} {:>6} {:>6} {:>11}  {:>10} {:>10} {:>10} {:>10} {:>10}",
             "call", "answered", "shed", "failed", "rate", "p50", "p90", "p99", "p99.9", "max"
         )?;
         for call in &self.calls {
@@ -49,7 +49,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, answers: &Answers) -> fmt::Result
         latency.p999_micros,
         latency.max_micros,
     ] {
-        write!(f, " {:>6.2} ms", micros as f64 / 1e3)?;
+        write!(f, " {:>7.2} ms", micros as f64 / 1e3)?;
     }
     writeln!(f)
 }
