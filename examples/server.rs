@@ -60,6 +60,27 @@ struct Arguments {
     )]
     log: String,
 
+    /// How many requests are in flight at once; those beyond are told to come again (503).
+    #[arg(
+        long,
+        env = "MESSENGER_MAX_IN_FLIGHT",
+        default_value_t = ServiceConfig::default().max_in_flight,
+        value_name = "NUMBER",
+        value_parser = at_least_one
+    )]
+    max_in_flight: usize,
+
+    /// How many connections are open at once; those beyond wait. Each is an open file: `ulimit -n`
+    /// must be above it.
+    #[arg(
+        long,
+        env = "MESSENGER_MAX_CONNECTIONS",
+        default_value_t = ServerConfig::default().max_connections,
+        value_name = "NUMBER",
+        value_parser = at_least_one
+    )]
+    max_connections: usize,
+
     /// How long the server goes on taking requests after SIGTERM or Ctrl-C, while
     /// /health/ready says that it stops: time for load balancers to notice.
     #[arg(
@@ -169,7 +190,8 @@ fn readiness(address: SocketAddr) -> io::Result<String> {
 async fn start(arguments: &Arguments) -> Result<(TcpListener, MessengerService)> {
     let listener = listen(&arguments.listen).await?;
     // Before the store, which may hold on to its measurements.
-    let config = service_config()?;
+    let mut config = service_config()?;
+    config.max_in_flight = arguments.max_in_flight;
     let messenger = Messenger::new(arguments.store.open().await?);
     if arguments.demo {
         fill(&messenger).await.context("no test data")?;
@@ -181,6 +203,7 @@ async fn start(arguments: &Arguments) -> Result<(TcpListener, MessengerService)>
 impl Arguments {
     fn server_config(&self) -> ServerConfig {
         let mut config = ServerConfig::default();
+        config.max_connections = self.max_connections;
         config.shutdown_delay = self.shutdown_delay;
         config.shutdown_timeout = self.shutdown_timeout;
         config
@@ -311,6 +334,11 @@ fn log_filter(text: &str) -> Result<String> {
     EnvFilter::try_new(text)
         .context("it must be a level (error, warn, info, debug, trace) or such levels by module")?;
     Ok(text.to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.context("it must be a whole number, 1 or more")
 }
 
 fn seconds(text: &str) -> Result<Duration> {

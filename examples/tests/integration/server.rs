@@ -296,6 +296,16 @@ fn a_wrong_value_out_of_the_environment_names_its_variable() {
             "'--demo': it must be true or false",
         ),
         ("MESSENGER_STORE", "elsewhere", "'--store <STORE>'"),
+        (
+            "MESSENGER_MAX_CONNECTIONS",
+            "0",
+            "'--max-connections <NUMBER>': it must be a whole number, 1 or more",
+        ),
+        (
+            "MESSENGER_MAX_IN_FLIGHT",
+            "many",
+            "'--max-in-flight <NUMBER>': it must be a whole number, 1 or more",
+        ),
     ] {
         let error = run(example("server").env(variable, value)).failure();
         assert!(error.contains(complaint), "{error}");
