@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | [`pair`] | the two sides of a comparison |
 //! | [`ratio`] | measures a pair by turns |
-//! | [`calls`], [`pages`], [`store`], [`sends`] | what most sides are made of: calls with arguments, pages of a list, the calls of a store, messages to send |
+//! | [`calls`], [`pages`], [`lists`], [`store`], [`sends`] | what most sides are made of: calls with arguments, pages, the lists that they are of, the calls of a store, messages to send |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
@@ -17,6 +17,7 @@
 pub mod calls;
 pub mod cassandra;
 pub mod http;
+pub mod lists;
 pub mod memory;
 pub mod pages;
 pub mod pair;

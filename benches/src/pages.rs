@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 use messenger_core::{Clock, Conversation, Message, MessageId, Order, Position, Slice};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use uuid::Uuid;
 
 /// How many items a page has.
 pub const PAGE: usize = 20;
@@ -34,30 +35,6 @@ pub enum Page {
 }
 
 impl Page {
-    /// The pages of a history.
-    pub const OF_HISTORY: [Self; 4] = [Self::First, Self::Middle, Self::Before, Self::Newer];
-
-    /// The pages of an inbox.
-    pub const OF_INBOX: [Self; 2] = [Self::First, Self::Middle];
-
-    /// The page's name in a history.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Middle => "middle",
-            Self::Before => "before",
-            Self::Newer => "newer",
-        }
-    }
-
-    /// The page's name in an inbox, where every page but the first one is a later one.
-    pub const fn name_in_inbox(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            _ => "later",
-        }
-    }
-
     /// Calls for this page of a list of these ids, the smallest first, as the messenger makes them.
     ///
     /// # Panics
@@ -139,11 +116,11 @@ impl PageCall {
     ///
     /// When they are others.
     pub fn check<T: Row>(&self, page: &[T]) -> Result<()> {
+        let first = page.first().map(Row::place);
         ensure!(
-            page.len() == self.rows && page.first().map(Row::place) == Some(self.first),
-            "a page of {} rows that begins with {:?}, not of {} that begins with {}",
+            page.len() == self.rows && first == Some(self.first.as_uuid()),
+            "a page of {} rows that begins with {first:?}, not of {} that begins with {}",
             page.len(),
-            page.first().map(Row::place),
             self.rows,
             self.first
         );
@@ -153,19 +130,19 @@ impl PageCall {
 
 /// A row of a list.
 pub trait Row {
-    /// Its place in the list.
-    fn place(&self) -> MessageId;
+    /// Its place in the list: a message's id.
+    fn place(&self) -> Uuid;
 }
 
 impl Row for Message {
-    fn place(&self) -> MessageId {
-        self.id()
+    fn place(&self) -> Uuid {
+        self.id().as_uuid()
     }
 }
 
 impl Row for Conversation {
-    fn place(&self) -> MessageId {
-        self.last_message().id()
+    fn place(&self) -> Uuid {
+        self.last_message().id().as_uuid()
     }
 }
 
@@ -200,7 +177,7 @@ mod tests {
     fn a_call_knows_what_must_come_back() {
         for length in [25, 300] {
             let ids = ids(length, Duration::from_secs(60));
-            for page in Page::OF_HISTORY {
+            for page in [Page::First, Page::Middle, Page::Before, Page::Newer] {
                 for call in &*page.calls(&ids) {
                     let rows = expected(&ids, call.slice);
                     assert_eq!(rows.len(), call.rows, "{page:?} of {length}");

@@ -39,7 +39,7 @@ impl Between {
     }
 
     /// All who have written before.
-    fn all_known(&self) -> &[[UserId; 2]] {
+    pub fn all_known(&self) -> &[[UserId; 2]] {
         match self {
             Self::Known(pairs) => pairs,
             Self::New => &[],

@@ -24,6 +24,11 @@ impl<S> History<S> {
             conversation,
         }
     }
+
+    /// Whose messages these are.
+    pub fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
 }
 
 impl<S: Store + 'static> Calls<PageCall> for History<S> {
@@ -46,6 +51,11 @@ impl<S> Inbox<S> {
             store: Arc::clone(store),
             user: user.clone(),
         }
+    }
+
+    /// Whose conversations these are.
+    pub fn user(&self) -> &UserId {
+        &self.user
     }
 }
 

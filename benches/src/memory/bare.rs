@@ -17,9 +17,9 @@ use crate::sends::Keyed;
 pub(super) struct OrderedMap<T>(RwLock<BTreeMap<MessageId, T>>);
 
 impl<T: Row + Clone> OrderedMap<T> {
-    /// With these rows.
-    pub(super) fn of(rows: impl IntoIterator<Item = T>) -> Self {
-        let rows = rows.into_iter().map(|row| (row.place(), row));
+    /// With these rows at these places.
+    pub(super) fn of(places: &[MessageId], rows: Vec<T>) -> Self {
+        let rows = places.iter().copied().zip(rows);
         Self(RwLock::new(rows.collect()))
     }
 

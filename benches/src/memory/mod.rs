@@ -12,13 +12,13 @@
 //!   against its pages of a short one.
 
 mod bare;
-mod flat;
 mod page;
 mod send;
 mod service;
 
 use anyhow::Result;
 
+use crate::lists::flat;
 use crate::pair::Pair;
 
 /// How much is in the stores.
@@ -58,12 +58,16 @@ impl Default for Sizes {
 ///
 /// None, unless the store has some.
 pub async fn pairs(sizes: &Sizes) -> Result<Vec<Pair>> {
-    let (histories, inboxes) = page::lists(sizes).await?;
+    let histories = page::histories(&sizes.histories).await?;
+    let inboxes = page::inboxes(&sizes.inboxes).await?;
     let mut pairs = page::pairs(&histories, &inboxes);
     pairs.push(page::conversation(sizes.conversations).await?);
     pairs.extend(send::pairs(sizes)?);
     pairs.extend(service::pairs(&histories, sizes).await?);
-    pairs.extend(flat::pairs(&histories, &inboxes, sizes)?);
+    let histories = histories.iter().map(|history| &history.list);
+    pairs.extend(flat("memory", histories, sizes.flat_histories)?);
+    let inboxes = inboxes.iter().map(|inbox| &inbox.list);
+    pairs.extend(flat("memory", inboxes, sizes.flat_inboxes)?);
     Ok(pairs)
 }
 

@@ -4,18 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use messenger_core::{
-    Conversation, ConversationId, Message, MessageId, NewMessage, Store as _, UserId,
-};
+use messenger_core::{Conversation, ConversationId, Message, NewMessage, Store as _, UserId};
 use messenger_memory::MemoryStore;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
 use crate::calls::Again;
-use crate::memory::Sizes;
+use crate::lists::{Kind, List};
 use crate::memory::bare::{Conversations, OrderedMap};
-use crate::pages::{self, Page, PageCall};
+use crate::pages;
 use crate::pair::Pair;
 use crate::sends::{TEXT, user};
 use crate::store;
@@ -26,37 +24,42 @@ const GOAL: f64 = 0.5;
 /// How long after one another messages are.
 const APART: Duration = Duration::from_secs(1);
 
-/// A history, in a store and in a bare map.
+/// A history in a store and in a bare map.
 pub(super) struct History {
     pub(super) store: Arc<MemoryStore>,
     pub(super) conversation: ConversationId,
+    pub(super) list: List<store::History<MemoryStore>>,
     pub(super) bare: Arc<OrderedMap<Message>>,
-    pub(super) ids: Vec<MessageId>,
 }
 
-/// An inbox, in a store and in a bare map.
+/// An inbox in a store and in a bare map.
 pub(super) struct Inbox {
-    pub(super) store: Arc<MemoryStore>,
-    pub(super) user: UserId,
+    pub(super) list: List<store::Inbox<MemoryStore>>,
     bare: Arc<OrderedMap<Conversation>>,
-    pub(super) ids: Vec<MessageId>,
 }
 
-/// The histories and inboxes of these sizes.
-pub(super) async fn lists(sizes: &Sizes) -> Result<(Vec<History>, Vec<Inbox>)> {
-    let (mut histories, mut inboxes) = (Vec::new(), Vec::new());
-    for &length in &sizes.histories {
+/// The histories of these lengths.
+pub(super) async fn histories(lengths: &[usize]) -> Result<Vec<History>> {
+    let mut histories = Vec::new();
+    for &length in lengths {
         histories.push(History::of(length).await?);
     }
-    for &length in &sizes.inboxes {
+    Ok(histories)
+}
+
+/// The inboxes with so many conversations.
+pub(super) async fn inboxes(lengths: &[usize]) -> Result<Vec<Inbox>> {
+    let mut inboxes = Vec::new();
+    for &length in lengths {
         inboxes.push(Inbox::of(length).await?);
     }
-    Ok((histories, inboxes))
+    Ok(inboxes)
 }
 
 impl History {
     async fn of(length: usize) -> Result<Self> {
         let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
+        let conversation = ConversationId::direct(&alice, &bob);
         let ids = pages::ids(length, APART);
         let store = Arc::new(MemoryStore::new());
         let mut messages = Vec::with_capacity(length);
@@ -65,32 +68,13 @@ impl History {
             store.append(&message).await?;
             messages.push(message);
         }
+        let reader = store::History::new(&store, conversation);
         Ok(Self {
             store,
-            conversation: ConversationId::direct(&alice, &bob),
-            bare: Arc::new(OrderedMap::of(messages)),
-            ids,
+            conversation,
+            bare: Arc::new(OrderedMap::of(&ids, messages)),
+            list: List::new(Kind::History, reader, ids),
         })
-    }
-
-    pub(super) fn in_store(
-        &self,
-        calls: Arc<[PageCall]>,
-    ) -> Again<store::History<MemoryStore>, PageCall> {
-        Again::new(store::History::new(&self.store, self.conversation), calls)
-    }
-
-    pub(super) fn in_map(
-        &self,
-        calls: Arc<[PageCall]>,
-    ) -> Again<Arc<OrderedMap<Message>>, PageCall> {
-        Again::new(Arc::clone(&self.bare), calls)
-    }
-
-    fn pair(&self, page: Page) -> Pair {
-        let name = format!("memory/history/{}/{}", page.name(), self.ids.len());
-        let calls = page.calls(&self.ids);
-        Pair::new(name, self.in_store(Arc::clone(&calls)), self.in_map(calls)).with_goal(GOAL)
     }
 }
 
@@ -106,26 +90,11 @@ impl Inbox {
             store.append(&message).await?;
             conversations.push(Conversation::of(&message));
         }
+        let reader = store::Inbox::new(&store, &reader);
         Ok(Self {
-            store,
-            user: reader,
-            bare: Arc::new(OrderedMap::of(conversations)),
-            ids,
+            bare: Arc::new(OrderedMap::of(&ids, conversations)),
+            list: List::new(Kind::Inbox, reader, ids),
         })
-    }
-
-    pub(super) fn in_store(
-        &self,
-        calls: Arc<[PageCall]>,
-    ) -> Again<store::Inbox<MemoryStore>, PageCall> {
-        Again::new(store::Inbox::new(&self.store, &self.user), calls)
-    }
-
-    fn pair(&self, page: Page) -> Pair {
-        let name = format!("memory/inbox/{}/{}", page.name_in_inbox(), self.ids.len());
-        let calls = page.calls(&self.ids);
-        let bare = Again::new(Arc::clone(&self.bare), Arc::clone(&calls));
-        Pair::new(name, self.in_store(calls), bare)
     }
 }
 
@@ -133,10 +102,10 @@ impl Inbox {
 pub(super) fn pairs(histories: &[History], inboxes: &[Inbox]) -> Vec<Pair> {
     let histories = histories
         .iter()
-        .flat_map(|history| Page::OF_HISTORY.map(|page| history.pair(page)));
+        .flat_map(|of| of.list.pairs("memory", &of.bare, Some(GOAL)));
     let inboxes = inboxes
         .iter()
-        .flat_map(|inbox| Page::OF_INBOX.map(|page| inbox.pair(page)));
+        .flat_map(|of| of.list.pairs("memory", &of.bare, None));
     histories.chain(inboxes).collect()
 }
 

@@ -20,8 +20,8 @@ pub(super) async fn pairs(histories: &[History], sizes: &Sizes) -> Result<Vec<Pa
     let mut pairs = Vec::new();
     let ends = [histories.first(), histories.last()];
     for history in ends.into_iter().flatten() {
-        for page in [Page::First, Page::Middle] {
-            pairs.push(history_pair(history, page).await?);
+        for (page, name) in [(Page::First, "first"), (Page::Middle, "middle")] {
+            pairs.push(history_pair(history, page, name).await?);
         }
     }
     let known = Between::known(sizes.conversations)?;
@@ -39,9 +39,9 @@ pub(super) async fn pairs(histories: &[History], sizes: &Sizes) -> Result<Vec<Pa
     Ok(pairs)
 }
 
-async fn history_pair(history: &History, page: Page) -> Result<Pair> {
+async fn history_pair(history: &History, page: Page, name: &str) -> Result<Pair> {
     let messenger = Messenger::new(Arc::clone(&history.store));
-    let calls = page.calls(&history.ids);
+    let calls = page.calls(history.list.ids());
     let mut queries = Vec::with_capacity(calls.len());
     for &call in &*calls {
         queries.push(QueryCall::of(&messenger, history.conversation, call).await?);
@@ -50,11 +50,11 @@ async fn history_pair(history: &History, page: Page) -> Result<Pair> {
         messenger,
         conversation: history.conversation,
     };
-    let length = history.ids.len();
+    let length = history.list.ids().len();
     Ok(Pair::new(
-        format!("memory/service/history-{}/{length}", page.name()),
+        format!("memory/service/history-{name}/{length}"),
         Again::new(subject, queries.into()),
-        history.in_map(calls),
+        Again::new(Arc::clone(&history.bare), calls),
     ))
 }
 
