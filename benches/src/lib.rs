@@ -9,16 +9,22 @@
 //! | --- | --- |
 //! | [`pair`] | the two sides of a comparison |
 //! | [`ratio`] | measures a pair by turns |
+//! | [`calls`], [`pages`], [`lists`], [`store`], [`sends`] | what most sides are made of: calls with arguments, pages, the lists that they are of, the calls of a store, messages to send |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
 //! | [`resident`] | how much memory a process holds |
 //! | [`load`] | drives a running server over HTTP, for the binary of that name |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
 
+pub mod calls;
 pub mod cassandra;
 pub mod http;
 pub mod load;
+pub mod lists;
 pub mod memory;
+pub mod pages;
 pub mod pair;
 pub mod ratio;
 pub mod resident;
+pub mod sends;
+pub mod store;

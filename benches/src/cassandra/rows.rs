@@ -1,0 +1,90 @@
+//! What is in the rows of a message, as the statements take it.
+
+use messenger_core::{Conversation, Message, Position};
+use uuid::Uuid;
+
+/// The windows that a schema has unless told, in milliseconds.
+const BUCKET: u64 = 10 * 24 * 3600 * 1000;
+const EPOCH: u64 = 6 * 3600 * 1000;
+
+/// The values of a message's rows.
+pub(super) struct Rows<'a> {
+    of: &'a Message,
+    conversation: Conversation,
+    pub(super) id: Uuid,
+    pub(super) users: [&'a str; 2],
+}
+
+/// Message id, revision, sender and preview.
+pub(super) type Head<'a> = (Uuid, i32, &'a str, &'a str);
+
+impl<'a> Rows<'a> {
+    pub(super) fn of(message: &'a Message) -> Self {
+        let mut users = [message.sender_id().as_str(), message.receiver_id().as_str()];
+        users.sort_unstable();
+        Self {
+            of: message,
+            conversation: Conversation::of(message),
+            id: message.conversation_id().as_uuid(),
+            users,
+        }
+    }
+
+    fn timestamp(&self) -> i64 {
+        self.of.id().as_micros() as i64
+    }
+
+    pub(super) fn message(&self) -> (Uuid, i32, Uuid, &str, &str, &str, i64) {
+        (
+            self.id,
+            bucket(self.of.id()),
+            self.of.id().as_uuid(),
+            self.of.sender_id().as_str(),
+            self.of.receiver_id().as_str(),
+            self.of.content().as_str(),
+            self.timestamp(),
+        )
+    }
+
+    pub(super) fn head<'b>(
+        &'b self,
+        user: &'b str,
+    ) -> (&'b str, Uuid, &'b [&'b str], Head<'b>, i64) {
+        let last = self.conversation.last_message();
+        let head = (
+            last.id().as_uuid(),
+            0,
+            last.sender_id().as_str(),
+            last.preview().as_str(),
+        );
+        (user, self.id, &self.users, head, self.timestamp())
+    }
+
+    pub(super) fn conversation(&self) -> (Uuid, &[&str], i64) {
+        (self.id, &self.users, self.timestamp())
+    }
+
+    pub(super) fn bucket(&self) -> (Uuid, i32, i64) {
+        (self.id, bucket(self.of.id()), self.timestamp())
+    }
+
+    /// The row of an inbox's recency. Its timestamp is the start of its epoch.
+    pub(super) fn recency<'b>(&self, user: &'b str) -> (&'b str, i32, Uuid, i64) {
+        let epoch = epoch(self.of.id());
+        let start = i64::from(epoch) * EPOCH as i64 * 1000;
+        (user, epoch, self.id, start)
+    }
+}
+
+pub(super) fn bucket(position: impl Into<Position>) -> i32 {
+    window(position.into(), BUCKET)
+}
+
+pub(super) fn epoch(position: impl Into<Position>) -> i32 {
+    window(position.into(), EPOCH)
+}
+
+/// The number of the window that this is in.
+fn window(position: Position, millis: u64) -> i32 {
+    (position.timestamp().as_millis() / millis) as i32
+}

@@ -1,1 +1,0 @@
-//! The server against hyper that answers the same bytes.
