@@ -19,8 +19,8 @@
 pub mod calls;
 pub mod cassandra;
 pub mod http;
-pub mod load;
 pub mod lists;
+pub mod load;
 pub mod memory;
 pub mod pages;
 pub mod pair;

@@ -41,7 +41,8 @@
 //!
 //! Measurements go to the [`metrics`](::metrics) facade, and this crate installs no recorder behind
 //! anyone's back. With none installed they cost next to nothing, and `/metrics` is not found. With
-//! one, tell the service how to render it; what stores measure is then on the same page:
+//! one, installed before the service answers its first request, tell the service how to render it;
+//! what stores measure is then on the same page:
 //!
 //! ```
 //! # fn example(messenger: messenger_core::Messenger) -> Result<(), Box<dyn std::error::Error>> {

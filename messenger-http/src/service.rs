@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 
 use crate::config::ServiceConfig;
 use crate::in_flight::{InFlight, Permit};
-use crate::metrics::{self, Measure, NO_ROUTE};
+use crate::metrics::{self, Instruments, Measure, NO_ROUTE};
 use crate::problem::{self, Code, Problem};
 use crate::request::{self, Head, RequestId, X_REQUEST_ID};
 use crate::routes::{self, Call, Found, Route};
@@ -65,6 +65,7 @@ pub(crate) struct Shared {
     /// Sends, which outlive their requests.
     pub(crate) writes: TaskTracker,
     in_flight: InFlight,
+    instruments: Arc<Instruments>,
     stopping: AtomicBool,
 }
 
@@ -79,10 +80,12 @@ impl MessengerService {
 
     /// A service over this messenger, with limits of its own.
     pub fn with_config(messenger: Messenger, config: ServiceConfig) -> Self {
+        let instruments = Arc::new(Instruments::default());
         Self {
             shared: Arc::new(Shared {
                 messenger,
-                in_flight: InFlight::new(config.max_in_flight),
+                in_flight: InFlight::new(config.max_in_flight, Arc::clone(&instruments)),
+                instruments,
                 config,
                 writes: TaskTracker::new(),
                 stopping: AtomicBool::new(false),
@@ -142,7 +145,7 @@ impl Shared {
         B: http_body::Body + Send + 'static,
         B::Data: Send,
     {
-        let mut measure = Measure::start(request.method());
+        let mut measure = Measure::start(&self.instruments, request.method());
         let (parts, body) = request.into_parts();
         let id = RequestId::of(&parts.headers);
         let found = routes::find(&parts.method, parts.uri.path());
