@@ -10,9 +10,12 @@
 //! | [`pair`] | the two sides of a comparison |
 //! | [`ratio`] | measures a pair by turns |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
+//! | `budget` | how many instructions each hot path may take (feature `instructions`) |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
 
+#[cfg(feature = "instructions")]
+pub mod budget;
 pub mod cassandra;
 pub mod http;
 pub mod memory;
