@@ -11,6 +11,7 @@
 //! | [`ratio`] | measures a pair by turns |
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
 //! | `budget` | how many instructions each hot path may take (feature `instructions`) |
+//! | [`report`] | writes the tables and charts of `docs/performance.md` |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
 
@@ -21,3 +22,4 @@ pub mod http;
 pub mod memory;
 pub mod pair;
 pub mod ratio;
+pub mod report;
