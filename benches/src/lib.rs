@@ -13,9 +13,13 @@
 //! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
 //! | [`resident`] | how much memory a process holds |
 //! | [`load`] | drives a running server over HTTP, for the binary of that name |
+//! | `budget` | how many instructions each hot path may take (feature `instructions`) |
+//! | [`report`] | writes the tables and charts of `docs/performance.md` |
 //!
 //! `docs/performance.md` has the figures and the commands that give them.
 
+#[cfg(feature = "instructions")]
+pub mod budget;
 pub mod calls;
 pub mod cassandra;
 pub mod http;
@@ -25,6 +29,7 @@ pub mod memory;
 pub mod pages;
 pub mod pair;
 pub mod ratio;
+pub mod report;
 pub mod resident;
 pub mod sends;
 pub mod store;
