@@ -123,6 +123,7 @@ impl Arguments {
     fn cassandra(&self) -> Result<Vec<Ratio>> {
         on(runtime::Builder::new_multi_thread(), async {
             let node = Node::find_or_start().await?;
+            eprintln!("Cassandra comes from: {}", node.source());
             self.each(cassandra::pairs(&node, &cassandra::Sizes::default()).await?)
                 .await
         })

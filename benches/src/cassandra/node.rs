@@ -3,12 +3,13 @@
 use std::env;
 
 use anyhow::Result;
-use testkit::cassandra::{Cluster, Unavailable};
+use testkit::cassandra::{Cluster, Source, Unavailable};
 
 /// Nodes to measure on: those named in `MESSENGER_CASSANDRA_NODES`, else one that ends with this.
 #[derive(Debug)]
 pub struct Node {
     contact_points: Vec<String>,
+    source: Source,
     _own: Option<Cluster>,
 }
 
@@ -30,6 +31,7 @@ impl Node {
         if !named.is_empty() {
             return Ok(Self {
                 contact_points: named.split(',').map(str::to_owned).collect(),
+                source: Source::Environment,
                 _own: None,
             });
         }
@@ -37,8 +39,14 @@ impl Node {
         let own = start.await.expect("starting a node does not panic")?;
         Ok(Self {
             contact_points: own.contact_points(),
+            source: own.source(),
             _own: Some(own),
         })
+    }
+
+    /// Where the nodes come from: figures of a container and of a process need not be alike.
+    pub fn source(&self) -> Source {
+        self.source
     }
 
     /// The nodes as `host:port`.
