@@ -84,10 +84,15 @@ impl<C: Calls<PageCall>> List<C> {
         self.kind.pages().iter().map(pair).collect()
     }
 
-    fn read(&self, page: Page) -> Again<Arc<C>, PageCall> {
+    /// Reads this page of it again and again.
+    pub fn read(&self, page: Page) -> Again<Arc<C>, PageCall> {
         Again::new(Arc::clone(&self.reader), page.calls(&self.ids))
     }
 }
+
+/// What a page of a long list is to reach against one of a short one: at most one and a half times
+/// the time.
+pub const FLAT: f64 = 1.0 / 1.5;
 
 /// Whether a page costs the same however long its list is: each page of the long one of these lists
 /// against that of the short one, both in the store.
@@ -100,8 +105,6 @@ pub fn flat<'a, C: Calls<PageCall>>(
     lists: impl IntoIterator<Item = &'a List<C>>,
     [short, long]: [usize; 2],
 ) -> Result<Vec<Pair>> {
-    /// At most one and a half times the time.
-    const GOAL: f64 = 1.0 / 1.5;
     let lists: Vec<_> = lists.into_iter().collect();
     let find = |length| {
         let found = lists.iter().find(|list| list.ids.len() == length);
@@ -110,7 +113,7 @@ pub fn flat<'a, C: Calls<PageCall>>(
     let (near, far) = (find(short)?, find(long)?);
     let pair = |&(page, name): &(Page, &str)| {
         let name = format!("{subject}/flat/{}-{name}/{long}-{short}", near.kind.name());
-        Pair::new(name, far.read(page), near.read(page)).with_goal(GOAL)
+        Pair::new(name, far.read(page), near.read(page)).with_goal(FLAT)
     };
     Ok(near.kind.pages().iter().map(pair).collect())
 }

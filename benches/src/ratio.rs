@@ -1,4 +1,4 @@
-//! Measures a pair by turns: a tenth of a second of the one side, a tenth of the other, and so on,
+//! Measures a pair by turns: a twentieth of a second of the one side, as much of the other, and so on,
 //! each as often first as the other. A round is ten such turns of both; the figure is the median of
 //! the rounds' ratios.
 
@@ -25,7 +25,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// So many rounds of two seconds, after one to get warm.
+    /// So many rounds of a second, after one to get warm.
     ///
     /// # Panics
     ///
@@ -35,7 +35,7 @@ impl Effort {
         Self {
             rounds,
             turns: 10,
-            turn: Duration::from_millis(100),
+            turn: Duration::from_millis(50),
         }
     }
 

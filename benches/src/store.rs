@@ -37,6 +37,16 @@ impl<S: Store + 'static> Calls<PageCall> for History<S> {
     }
 }
 
+/// Pages of one conversation's messages and then of another's.
+#[derive(Debug)]
+pub struct Histories<S>(pub Arc<S>);
+
+impl<S: Store + 'static> Calls<(ConversationId, PageCall)> for Histories<S> {
+    async fn call(&self, (conversation, page): &(ConversationId, PageCall)) -> Result<()> {
+        page.check(&S::history(&self.0, *conversation, page.slice).await?)
+    }
+}
+
 /// Pages of a user's conversations.
 #[derive(Debug)]
 pub struct Inbox<S> {

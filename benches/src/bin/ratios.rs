@@ -27,7 +27,7 @@ struct Arguments {
     #[arg(value_enum)]
     subject: Subject,
 
-    /// How many rounds of two seconds each pair is measured for; the figure is their median.
+    /// How many rounds of a second each pair is measured for; the figure is their median.
     #[arg(long, default_value = "7", value_parser = rounds)]
     rounds: usize,
 

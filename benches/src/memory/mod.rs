@@ -9,14 +9,16 @@
 //!   keep: histories, inboxes and conversations.
 //! - `service` is the whole call of the `Messenger` above the store, against the same baselines.
 //! - `flat` is no comparison with a baseline but of the store with itself: its pages of a long list
-//!   against its pages of a short one.
+//!   against its pages of a short one, and against pages of many short ones that hold as much
+//!   together (see `spread`).
 
 mod bare;
 mod page;
 mod send;
 mod service;
+mod spread;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::lists::flat;
 use crate::pair::Pair;
@@ -64,6 +66,9 @@ pub async fn pairs(sizes: &Sizes) -> Result<Vec<Pair>> {
     pairs.push(page::conversation(sizes.conversations).await?);
     pairs.extend(send::pairs(sizes)?);
     pairs.extend(service::pairs(&histories, sizes).await?);
+    let [short, long] = sizes.flat_histories;
+    let longest = histories.iter().find(|of| of.list.ids().len() == long);
+    pairs.push(spread::pair(longest.context("no history to compare")?, short).await?);
     let histories = histories.iter().map(|history| &history.list);
     pairs.extend(flat("memory", histories, sizes.flat_histories)?);
     let inboxes = inboxes.iter().map(|inbox| &inbox.list);

@@ -22,7 +22,7 @@ use crate::store;
 const GOAL: f64 = 0.5;
 
 /// How long after one another messages are.
-const APART: Duration = Duration::from_secs(1);
+pub(super) const APART: Duration = Duration::from_secs(1);
 
 /// A history in a store and in a bare map.
 pub(super) struct History {
