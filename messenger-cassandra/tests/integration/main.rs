@@ -35,5 +35,23 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // They wait for the node and for time-outs more than they compute.
     arguments.test_threads.get_or_insert(6);
-    libtest_mimic::run(&arguments, trials).exit()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if arguments.filter.is_none() && !arguments.list && conclusion.num_passed > 0 {
+        not_warned_of_tombstones();
+    }
+    conclusion.exit()
+}
+
+/// After all cases the shared node has nothing to say of how many tombstones a read has met, though
+/// it warns of a hundred.
+fn not_warned_of_tombstones() {
+    let log = testkit::cassandra::shared().and_then(|nodes| nodes.log());
+    let log = log.ok().flatten().unwrap_or_default();
+    let warning = log
+        .lines()
+        .find(|line| line.starts_with("WARN") && line.contains("tombstone"));
+    if let Some(warning) = warning {
+        eprintln!("the node has logged: {warning}");
+        std::process::exit(1);
+    }
 }
