@@ -108,6 +108,11 @@ impl Ratio {
         self.goal.map(|goal| self.median >= goal)
     }
 
+    /// How long one call of the subject took, in microseconds.
+    pub fn subject_micros(&self) -> f64 {
+        self.in_flight as f64 * 1e6 / self.subject_per_second
+    }
+
     fn of(pair: &Pair, in_flight: usize, rounds: &[Round]) -> Self {
         let each = |figure: fn(&Round) -> f64| rounds.iter().map(figure).collect::<Vec<_>>();
         let mut ratios = each(|[subject, baseline]| subject.rate() / baseline.rate());

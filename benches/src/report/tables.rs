@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{Entry, Figures, Load, Ratio, Scale, Step};
+use super::figures::{Entry, Figures, Load, Scale, Step};
 use super::numbers::significant;
+use crate::ratio::Ratio;
 
 /// Each section of the document, with its table as far as its figures are there.
 pub fn all(figures: &Figures) -> [(&'static str, Option<String>); 7] {
@@ -136,7 +137,8 @@ fn table(columns: &[(&str, Align)], rows: impl Iterator<Item = Vec<String>>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::figures::{Answers, Latency, ServerTime};
+    use crate::ratio::ServerTime;
+    use crate::report::figures::{Answers, Latency};
 
     fn ratio(goal: Option<f64>) -> Ratio {
         Ratio {
@@ -147,6 +149,7 @@ mod tests {
             most: 0.53,
             subject_per_second: 812_345.0,
             baseline_per_second: 1_600_000.0,
+            rounds: 7,
             goal,
             server: None,
         }

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::look::{self, GRID, INK, PALETTE, TEXT, TITLE};
-use crate::report::figures::Ratio;
+use crate::ratio::Ratio;
 
 const WIDTH: i32 = 960;
 /// Where bars begin: the names stand left of it.

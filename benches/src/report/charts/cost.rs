@@ -5,7 +5,7 @@ use anyhow::Result;
 use plotters::prelude::*;
 
 use super::look::{self, Area, GRID, INK, PALETTE, TEXT, TITLE};
-use crate::report::figures::Ratio;
+use crate::ratio::Ratio;
 use crate::report::name::Name;
 
 /// What is paged, in the names of pairs and in words.

@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::Figures;
-use super::figures::Ratio;
+use crate::ratio::Ratio;
 
 /// A chart as SVG, or the file of figures that is missing for it.
 type Chart = Result<String, &'static str>;

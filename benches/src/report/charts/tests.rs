@@ -12,6 +12,7 @@ fn ratio(name: &str, goal: Option<f64>) -> Ratio {
         most: 0.8,
         subject_per_second: 1_000.0,
         baseline_per_second: 1_400.0,
+        rounds: 7,
         goal,
         server: None,
     }
