@@ -47,11 +47,12 @@ fn main() {
 fn not_warned_of_tombstones() {
     let log = testkit::cassandra::shared().and_then(|nodes| nodes.log());
     let log = log.ok().flatten().unwrap_or_default();
-    let warning = log
+    let warnings = log
         .lines()
-        .find(|line| line.starts_with("WARN") && line.contains("tombstone"));
-    if let Some(warning) = warning {
-        eprintln!("the node has logged: {warning}");
+        .filter(|line| line.starts_with("WARN") && line.contains("tombstone"));
+    let warnings: Vec<_> = warnings.collect();
+    if !warnings.is_empty() {
+        eprintln!("the node has logged:\n{}", warnings.join("\n"));
         std::process::exit(1);
     }
 }
