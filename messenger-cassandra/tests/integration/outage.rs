@@ -18,6 +18,7 @@ pub(crate) fn cases() -> Vec<Trial> {
             let cluster = Cluster::builder()
                 .yaml("authenticator: PasswordAuthenticator")
                 .commitlog_batch(true)
+                .jvm("-XX:TieredStopAtLevel=1")
                 .start();
             match cluster {
                 Ok(cluster) => runtime()

@@ -71,7 +71,13 @@ fn of_this_run() -> Result<Nodes, Unavailable> {
 }
 
 fn start(dir: &Path) -> Result<Nodes, Unavailable> {
-    let launched = launch::launch(&Options::default(), dir)?;
+    let options = Options {
+        // It lives for a minute or two: what the second compiler would take of the processors in
+        // that time it does not give back.
+        jvm: vec!["-XX:TieredStopAtLevel=1".to_owned()],
+        ..Options::default()
+    };
+    let launched = launch::launch(&options, dir)?;
     Ok(Nodes::new(launched.source, &launched.nodes))
 }
 
