@@ -108,6 +108,10 @@ fn stored(messages: impl Iterator<Item = Message>) -> &'static Stored {
         for message in messages {
             store.append(&message).await.expect("memory takes it");
         }
+        // What only the first call of a thread makes is not counted.
+        let nobody = ConversationId::from(Uuid::nil());
+        let none = store.conversation(nobody).await.expect("memory answers");
+        assert!(none.is_none());
     });
     Box::leak(Box::new(Stored {
         runtime,

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use messenger_core::{
-    Content, Conversation, ConversationId, LastMessage, Message, MessageId, MessageParts, Order,
-    Participants, Slice, UserId,
+    Content, Conversation, Message, MessageId, MessageParts, Order, Slice, UserId,
 };
 
-/// One conversation: who takes part, and what was written.
-#[derive(Debug)]
+/// One conversation: who takes part, what was written, and what was written last.
+#[derive(Debug, Default)]
 pub(crate) struct History {
-    conversation_id: ConversationId,
-    /// Sorted, as in [`Participants`].
-    users: [UserId; 2],
+    /// The conversation as it is now, as both inboxes list it; `None` before its first message.
+    conversation: Option<Arc<Conversation>>,
     rows: BTreeMap<MessageId, Row>,
 }
 
@@ -21,41 +20,50 @@ pub(crate) struct History {
 /// that ten million messages do not keep the same two users and conversation ten million times.
 #[derive(Debug)]
 struct Row {
+    /// Whether the first of the participants wrote it.
     from_first: bool,
     content: Content,
 }
 
-impl History {
-    pub(crate) fn of(message: &Message) -> Self {
-        let mut users = [message.sender_id().clone(), message.receiver_id().clone()];
-        users.sort();
-        Self {
-            conversation_id: message.conversation_id(),
-            users,
-            rows: BTreeMap::new(),
-        }
-    }
+/// What became of a conversation by a message that is its last one now.
+#[derive(Debug)]
+pub(crate) struct Risen {
+    /// The last message before; `None` for the first one.
+    pub(crate) from: Option<MessageId>,
+    pub(crate) conversation: Arc<Conversation>,
+}
 
-    /// Adds a message; the same one again changes nothing.
-    pub(crate) fn insert(&mut self, message: &Message) {
-        if let Entry::Vacant(place) = self.rows.entry(message.id()) {
-            place.insert(Row {
-                from_first: self.users[0] == *message.sender_id(),
-                content: message.content().clone(),
-            });
+impl History {
+    /// Adds a message; the same one again changes nothing. Says so when it is the last one now: a
+    /// message may also come after later ones.
+    pub(crate) fn add(&mut self, message: &Message) -> Option<Risen> {
+        let from = self.rows.last_key_value().map(|(&id, _)| id);
+        let Entry::Vacant(place) = self.rows.entry(message.id()) else {
+            return None;
+        };
+        place.insert(Row {
+            from_first: message.sender_id() < message.receiver_id(),
+            content: message.content().clone(),
+        });
+        if from > Some(message.id()) {
+            return None;
         }
+        let conversation = Arc::new(Conversation::of(message));
+        self.conversation = Some(Arc::clone(&conversation));
+        Some(Risen { from, conversation })
     }
 
     pub(crate) fn message(&self, id: MessageId) -> Option<Message> {
-        self.rows.get(&id).map(|row| self.build(id, row))
+        let conversation = self.conversation.as_ref()?;
+        self.rows.get(&id).map(|row| build(conversation, id, row))
     }
 
     pub(crate) fn slice(&self, slice: Slice) -> Vec<Message> {
-        let Some(range) = slice.range() else {
+        let (Some(conversation), Some(range)) = (&self.conversation, slice.range()) else {
             return Vec::new();
         };
         let rows = self.rows.range(range);
-        let build = |(&id, row)| self.build(id, row);
+        let build = |(&id, row)| build(conversation, id, row);
         // A range does not know how many it holds, and growing would copy the page again and again.
         let mut page = Vec::with_capacity(slice.limit.min(self.rows.len()));
         match slice.order {
@@ -65,36 +73,25 @@ impl History {
         page
     }
 
-    /// The conversation as it is now; `None` before its first message.
     pub(crate) fn conversation(&self) -> Option<Conversation> {
-        let (&id, row) = self.rows.last_key_value()?;
-        let (sender, receiver) = self.sender_and_receiver(row);
-        let last = LastMessage::from_parts(id, sender.clone(), row.content.preview());
-        let participants = Participants::direct(sender.clone(), receiver.clone());
-        Some(Conversation::from_parts(
-            self.conversation_id,
-            participants,
-            last,
-        ))
+        self.conversation.as_deref().cloned()
     }
+}
 
-    fn build(&self, id: MessageId, row: &Row) -> Message {
-        let (sender, receiver) = self.sender_and_receiver(row);
-        Message::from_parts(MessageParts {
-            id,
-            conversation_id: self.conversation_id,
-            sender_id: sender.clone(),
-            receiver_id: receiver.clone(),
-            content: row.content.clone(),
-        })
-    }
-
-    fn sender_and_receiver(&self, row: &Row) -> (&UserId, &UserId) {
-        let [first, second] = &self.users;
-        if row.from_first {
-            (first, second)
-        } else {
-            (second, first)
-        }
-    }
+fn build(conversation: &Conversation, id: MessageId, row: &Row) -> Message {
+    let [first, second] = conversation.participants() else {
+        unreachable!("a direct conversation has two participants");
+    };
+    let (sender, receiver): (&UserId, &UserId) = if row.from_first {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    Message::from_parts(MessageParts {
+        id,
+        conversation_id: conversation.id(),
+        sender_id: sender.clone(),
+        receiver_id: receiver.clone(),
+        content: row.content.clone(),
+    })
 }

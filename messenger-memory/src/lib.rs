@@ -23,17 +23,17 @@
 //!
 //! # Locks
 //!
-//! Conversations and inboxes are found in concurrent hash maps without a lock; each then has a
-//! lock of its own. A page copies its rows under the lock of the one conversation or inbox it is
-//! about, a send takes three such locks one after another, and none is held across an await. A
-//! message may therefore be in a history an instant before it is in an inbox; once `append` has
-//! answered it is everywhere.
+//! There is no lock of the whole store. Conversations, and inboxes, are kept in a concurrent hash map
+//! whose buckets have a lock each, so a call waits for another one only when both are about the same
+//! conversation or user, or about two that share a bucket of 32. A page copies its rows under one such
+//! lock, which other pages share. A send holds that of its conversation until the message is
+//! everywhere, and within it takes those of the two inboxes, one after the other: so whoever finds a
+//! message in a history finds it in both inboxes too. None is held across an await.
 
 mod history;
 mod idempotency;
 mod inbox;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -41,8 +41,8 @@ use messenger_core::{
     Claim, Conversation, ConversationId, Error, Message, MessageId, Reservation, Slice, Store,
     UserId,
 };
-use papaya::HashMap;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
+use scc::HashMap;
 
 use history::History;
 use idempotency::Keys;
@@ -50,11 +50,11 @@ use inbox::Inbox;
 
 /// Keeps everything in the memory of this process.
 ///
-/// Its calls never fail and never wait for anything but a lock held for one page or one insert.
+/// Its calls never fail and never wait for anything but a lock held for one page or one send.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    histories: HashMap<ConversationId, RwLock<History>>,
-    inboxes: HashMap<UserId, RwLock<Inbox>>,
+    histories: HashMap<ConversationId, History>,
+    inboxes: HashMap<UserId, Inbox>,
     keys: Mutex<Keys>,
     options: MemoryOptions,
 }
@@ -114,22 +114,18 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn append(&self, message: &Message) -> Result<(), Error> {
-        self.histories
-            .pin()
-            .get_or_insert_with(message.conversation_id(), || {
-                RwLock::new(History::of(message))
-            })
-            .write()
-            .insert(message);
-        let conversation = Arc::new(Conversation::of(message));
-        let inboxes = self.inboxes.pin();
-        for user in conversation.participants() {
-            match inboxes.get(user) {
-                Some(inbox) => inbox,
-                None => inboxes.get_or_insert_with(user.clone(), RwLock::default),
+        // Without an await in between: a future that is dropped has done all of it or nothing.
+        let mut history = self
+            .histories
+            .entry_sync(message.conversation_id())
+            .or_default();
+        if let Some(risen) = history.add(message) {
+            for user in risen.conversation.participants() {
+                self.inboxes
+                    .entry_sync(user.clone())
+                    .or_default()
+                    .raise(&risen);
             }
-            .write()
-            .raise(&conversation);
         }
         Ok(())
     }
@@ -139,10 +135,8 @@ impl Store for MemoryStore {
         conversation: ConversationId,
         id: MessageId,
     ) -> Result<Option<Message>, Error> {
-        let histories = self.histories.pin();
-        Ok(histories
-            .get(&conversation)
-            .and_then(|history| history.read().message(id)))
+        let find = |_: &_, history: &History| history.message(id);
+        Ok(self.histories.read_sync(&conversation, find).flatten())
     }
 
     async fn history(
@@ -150,26 +144,19 @@ impl Store for MemoryStore {
         conversation: ConversationId,
         slice: Slice,
     ) -> Result<Vec<Message>, Error> {
-        let histories = self.histories.pin();
-        let history = histories.get(&conversation);
-        Ok(history
-            .map(|history| history.read().slice(slice))
-            .unwrap_or_default())
+        let page = |_: &_, history: &History| history.slice(slice);
+        let page = self.histories.read_sync(&conversation, page);
+        Ok(page.unwrap_or_default())
     }
 
     async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        let inboxes = self.inboxes.pin();
-        Ok(inboxes
-            .get(user)
-            .map(|inbox| inbox.read().slice(slice))
-            .unwrap_or_default())
+        let page = self.inboxes.read_sync(user, |_, inbox| inbox.slice(slice));
+        Ok(page.unwrap_or_default())
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let histories = self.histories.pin();
-        Ok(histories
-            .get(&id)
-            .and_then(|history| history.read().conversation()))
+        let now = |_: &_, history: &History| history.conversation();
+        Ok(self.histories.read_sync(&id, now).flatten())
     }
 
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
