@@ -257,7 +257,8 @@ impl CassandraConfig {
     }
 
     /// After how long a read is tried on a second node beside the first: 200 ms unless told,
-    /// `None` for never.
+    /// `None` for never. Where the keyspace has one replica there is no second node to try; how many
+    /// it has is looked at when connecting.
     pub fn with_speculative_reads(mut self, after: impl Into<Option<Duration>>) -> Self {
         self.speculative_reads = after.into();
         self

@@ -43,7 +43,8 @@
 //! part. A reader deletes at most as many rows as its page has items, in a task of its own:
 //! thousands at once would make the next page run into their tombstones.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -128,7 +129,7 @@ pub(crate) async fn page(
     let mut at_once = 2 * slice.limit;
     while !page.is_full(scan.reach) && !scan.ended {
         let rows = scan.next(at_once).await?;
-        let new = page.nominate(&rows);
+        let new = page.nominate(rows);
         let heads = conversations::heads(db, user, &new).await?;
         page.place(heads);
         at_once = (at_once * 2).min(LARGEST_READ);
@@ -222,9 +223,10 @@ impl<'a> Scan<'a> {
 struct Page<'a> {
     db: &'a Db,
     slice: Slice,
-    seen: HashSet<Uuid>,
     /// All rows scanned, to find the left-over ones.
     rows: Vec<(Epoch, Uuid)>,
+    /// The conversations of these rows, and the epochs of their heads, as far as they have one.
+    nominated: BTreeMap<Uuid, Option<Epoch>>,
     /// All heads read, in or out of the bounds.
     heads: Vec<Conversation>,
 }
@@ -234,20 +236,30 @@ impl<'a> Page<'a> {
         Self {
             db,
             slice,
-            seen: HashSet::new(),
             rows: Vec::new(),
+            nominated: BTreeMap::new(),
             heads: Vec::new(),
         }
     }
 
     /// Takes rows, and gives the conversations among them that are new.
-    fn nominate(&mut self, rows: &[(Epoch, Uuid)]) -> Vec<Uuid> {
-        self.rows.extend_from_slice(rows);
-        let conversations = rows.iter().map(|&(_, conversation)| conversation);
-        conversations.filter(|&id| self.seen.insert(id)).collect()
+    fn nominate(&mut self, mut rows: Vec<(Epoch, Uuid)>) -> Vec<Uuid> {
+        let mut new = Vec::with_capacity(rows.len());
+        for &(_, conversation) in &rows {
+            if let Entry::Vacant(place) = self.nominated.entry(conversation) {
+                place.insert(None);
+                new.push(conversation);
+            }
+        }
+        self.rows.append(&mut rows);
+        new
     }
 
     fn place(&mut self, mut heads: Vec<Conversation>) {
+        for head in &heads {
+            let epoch = self.epoch(head);
+            self.nominated.insert(head.id().as_uuid(), Some(epoch));
+        }
         self.heads.append(&mut heads);
     }
 
@@ -273,12 +285,12 @@ impl<'a> Page<'a> {
 
     /// Rows that a head has left behind, as many as a page has items.
     fn left_over(&self, user: &UserId) -> Vec<RecencyRow> {
-        let heads = self.heads.iter();
-        let heads: std::collections::HashMap<Uuid, Epoch> = heads
-            .map(|head| (head.id().as_uuid(), self.epoch(head)))
-            .collect();
+        let is_left_over = |&&(epoch, id): &&(Epoch, Uuid)| match self.nominated.get(&id) {
+            Some(&Some(head)) => epoch < head,
+            _ => false,
+        };
         let rows = self.rows.iter();
-        rows.filter(|(epoch, id)| heads.get(id).is_some_and(|head| epoch < head))
+        rows.filter(is_left_over)
             .take(self.slice.limit)
             .map(|&(epoch, id)| RecencyRow::new(user, epoch, id.into()))
             .collect()

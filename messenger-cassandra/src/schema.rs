@@ -233,6 +233,18 @@ pub(crate) fn check_replication(
     }
 }
 
+/// Whether a row is on more than one node, so that a second one can be asked for it.
+pub(crate) fn has_second_replica(state: &ClusterState, keyspace: &str) -> bool {
+    let replicas = match state.get_keyspace(keyspace).map(|found| &found.strategy) {
+        Some(Strategy::SimpleStrategy { replication_factor }) => *replication_factor,
+        Some(Strategy::NetworkTopologyStrategy {
+            datacenter_repfactors,
+        }) => datacenter_repfactors.values().sum(),
+        _ => return true,
+    };
+    replicas > 1
+}
+
 /// A majority must be possible with the nodes that the cluster has, up or not.
 fn enough_nodes(
     keyspace: &str,

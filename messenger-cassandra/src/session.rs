@@ -138,11 +138,15 @@ impl Db {
     /// Opens a session on tables that are there.
     pub(crate) async fn open(config: &CassandraConfig) -> Result<Self, Error> {
         let session = open(config).await?;
-        schema::check_replication(&session.get_cluster_state(), config)?;
+        let state = session.get_cluster_state();
+        schema::check_replication(&state, config)?;
+        let has_second = schema::has_second_replica(&state, &config.keyspace);
         let windows = schema::check(&session, &config.keyspace).await?;
         let mut statements = Statements::prepare(&session, &config.keyspace).await?;
         statements.trace(config.query_tracing);
-        statements.let_reads_speculate(config.speculative_reads.map(|after| {
+        // The driver prepares for a second attempt with each read: that shows where reads are fast.
+        let speculative = config.speculative_reads.filter(|_| has_second);
+        statements.let_reads_speculate(speculative.map(|after| {
             let handle = session.get_default_execution_profile_handle();
             handle
                 .pointee_to_builder()
