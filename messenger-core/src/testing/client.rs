@@ -28,6 +28,9 @@ pub(crate) struct Client<L: List> {
 pub(crate) trait List: Sync {
     type Item: Clone + Send + Sync;
 
+    /// Whether an item moves to the top when something is sent.
+    const MOVES: bool;
+
     fn page(
         &self,
         messenger: &Messenger,
@@ -45,6 +48,7 @@ pub(crate) struct History(pub(crate) ConversationId);
 
 impl List for History {
     type Item = Message;
+    const MOVES: bool = false;
 
     async fn page(
         &self,
@@ -67,6 +71,7 @@ pub(crate) struct Inbox(pub(crate) UserId);
 
 impl List for Inbox {
     type Item = Conversation;
+    const MOVES: bool = true;
 
     async fn page(
         &self,
@@ -106,15 +111,32 @@ impl<L: List> Client<L> {
         self.prev = Some(prev);
     }
 
-    /// Walks to the end from a cursor that `open` gave.
-    pub(crate) async fn walk(&mut self, mut next: Option<Cursor>) -> Result<(), Failure> {
+    /// Walks to the end from a cursor that `open` gave. Every page has something on it.
+    pub(crate) async fn walk(&mut self, next: Option<Cursor>) -> Result<(), Failure> {
+        self.walk_to_the_end(next, false).await
+    }
+
+    /// Walks to the end while others send. Where items move to the top, the one that `next` was given
+    /// for may be there before it is asked for, and then nothing older is.
+    pub(crate) async fn walk_while_others_send(
+        &mut self,
+        next: Option<Cursor>,
+    ) -> Result<(), Failure> {
+        self.walk_to_the_end(next, L::MOVES).await
+    }
+
+    async fn walk_to_the_end(
+        &mut self,
+        mut next: Option<Cursor>,
+        last_may_be_empty: bool,
+    ) -> Result<(), Failure> {
         for _ in 0..MANY {
             if next.is_none() {
                 return Ok(());
             }
             let page = self.page(next).await?;
             ensure!(
-                !page.items.is_empty(),
+                !page.items.is_empty() || (last_may_be_empty && page.next.is_none()),
                 "a walk came to an empty last page: `next` was there and nothing older is"
             );
             next = page.next;

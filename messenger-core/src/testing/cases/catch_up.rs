@@ -507,7 +507,7 @@ async fn send_and_read<L: List + Send + 'static>(
         tokio::spawn(async move {
             let mut client = client?;
             let next = client.open().await?;
-            client.walk(next).await?;
+            client.walk_while_others_send(next).await?;
             while !*is_done.borrow() {
                 client.catch_up().await?;
                 tokio::task::yield_now().await;
