@@ -125,7 +125,8 @@ pub struct Page<T> {
     /// The items, newest first.
     pub items: Vec<T>,
     /// Leads to the older items. On a page of a walk towards older items it is absent exactly
-    /// when nothing older exists, so a walk has no empty last page. On a newer page it is present
+    /// when nothing older exists, so a walk has no empty last page; unless, in an inbox, the last
+    /// conversation has got a message meanwhile and moved to the top. On a newer page it is present
     /// whenever the page has items.
     pub next: Option<Cursor>,
     /// Leads to what is newer than this page, now or later: it is there on every page, also on an
