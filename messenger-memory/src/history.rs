@@ -79,6 +79,7 @@ impl History {
 }
 
 fn build(conversation: &Conversation, id: MessageId, row: &Row) -> Message {
+    // Only `add` sets it, to the conversation of a message, which is one of sender and receiver.
     let [first, second] = conversation.participants() else {
         unreachable!("a direct conversation has two participants");
     };
