@@ -21,8 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::ServerConfig;
 use crate::metrics;
-use crate::service::MessengerService;
-use crate::wire::Body;
+use crate::{Body, MessengerService};
 
 /// How a server ended: what was cut off when its time was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

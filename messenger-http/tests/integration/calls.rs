@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, conversation_of, message};
 use crate::contract::Answer;
+use crate::raw::{exchange, statuses};
 use crate::server::Server;
 use crate::{messenger, run, user};
 
@@ -226,6 +227,38 @@ fn a_history_ends_before_a_time() {
                 1 + usize::from(finer),
                 "{same}"
             );
+        }
+    });
+}
+
+#[test]
+fn the_root_leads_to_the_documentation() {
+    run(async {
+        let (_server, client) = client(messenger().await).await;
+        let answer = client.get("/").await;
+        assert_eq!(answer.status, 303);
+        let location = answer.header("location").unwrap();
+        assert_eq!(client.get(location).await.status, 200);
+        let nowhere = client.get("/nowhere").await.json();
+        assert!(
+            nowhere["detail"].as_str().unwrap().contains(location),
+            "{nowhere}"
+        );
+    });
+}
+
+#[test]
+fn an_encoded_path_is_the_same_path() {
+    run(async {
+        let (server, client) = client(messenger().await).await;
+        let (alice, ..) = sent(client, 1).await;
+        for path in [
+            "/%68ealth/liv%65".to_owned(),
+            format!("/api/conversations/%75ser/{alice}"),
+        ] {
+            let get = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            let answer = exchange(server.address, get).await;
+            assert_eq!(statuses(&answer), [200], "{path}: {answer}");
         }
     });
 }
@@ -454,12 +487,23 @@ fn the_documentation_is_served_from_here() {
         for path in files {
             let file = client.get(path).await;
             assert_eq!(file.status, 200, "{path}");
-            let request =
-                http::Request::get(path).header("if-none-match", file.header("etag").unwrap());
-            let known = client
-                .request(request.body(http_body_util::Full::default()).unwrap())
-                .await;
-            assert_eq!(known.status, 304, "{path}");
+            let etag = file.header("etag").unwrap();
+            for (known, status) in [
+                (etag.to_owned(), 304),
+                (format!("W/{etag}"), 304),
+                (format!("\"other, tag\" , {etag}"), 304),
+                ("*".to_owned(), 304),
+                ("\"other\"".to_owned(), 200),
+                (etag.replace('"', ""), 200),
+            ] {
+                let request = http::Request::get(path).header("if-none-match", &known);
+                let request = request.body(http_body_util::Full::default()).unwrap();
+                assert_eq!(
+                    client.request(request).await.status,
+                    status,
+                    "{path}: {known}"
+                );
+            }
         }
     });
 }
