@@ -59,6 +59,8 @@
 //! | --- | --- | --- |
 //! | `docs` | yes | the page at `/docs`: Swagger UI, served from memory |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod answer;
 mod calls;
 mod config;
@@ -82,3 +84,7 @@ pub use serve::{Drained, serve};
 
 #[cfg(doc)]
 use messenger_core::Messenger;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -33,7 +33,16 @@ pub(crate) struct HeaderDoc {
 
 /// Answers with a value as JSON.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
-    let mut body = Vec::with_capacity(1024);
+    json_of_about(1024, status, value)
+}
+
+/// Answers with a value as JSON, which takes about this many bytes.
+fn json_of_about(
+    size: usize,
+    status: StatusCode,
+    value: &impl Serialize,
+) -> Result<Answer, Problem> {
+    let mut body = Vec::with_capacity(size);
     serde_json::to_writer(&mut body, value).map_err(|error| {
         let internal = Error::new(ErrorKind::Internal, "the answer cannot be serialized");
         Problem::from(internal.with_source(error))

@@ -8,7 +8,7 @@ use messenger_core::{Cursor, Limit, Page};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, HeaderDoc, Problem, header_value, json};
+use super::{Answer, HeaderDoc, Problem, header_value, json_of_about};
 use crate::schema::{self, CURSOR, Components, Schema};
 
 /// The shape of a page in JSON.
@@ -44,7 +44,9 @@ pub(crate) fn page<T: Serialize>(
         next_cursor: page.next,
         prev_cursor: page.prev,
     };
-    let mut answer = json(StatusCode::OK, &shape)?;
+    // An item with a short text takes about 400 bytes.
+    let size = 256 + 400 * page.items.len();
+    let mut answer = json_of_about(size, StatusCode::OK, &shape)?;
     answer
         .headers_mut()
         .insert(header::LINK, header_value(link)?);

@@ -208,7 +208,8 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     message_id: Option<MessageId>,
     conversation: Option<ConversationId>,
-    header: Option<(HeaderName, HeaderValue)>,
+    /// Boxed, because few have one and a `Result` on the happy path should stay small.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
     /// For the log.
     cause: Option<Error>,
 }
@@ -230,9 +231,12 @@ impl Problem {
         }
     }
 
-    /// Creates a problem from an error about an input that is known by its place in the request.
-    pub(crate) fn of_input(code: Code, error: &Error) -> Self {
-        Self::with_detail(code, sentence(error.message()))
+    /// Creates a problem from an error about a part of the request.
+    pub(crate) fn of_input(error: Error) -> Self {
+        match input_code(&error) {
+            Some(code) => Self::with_detail(code, sentence(error.message())),
+            None => error.into(),
+        }
     }
 
     /// Creates a problem for a change whose outcome is not known.
@@ -253,7 +257,7 @@ impl Problem {
 
     /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -305,8 +309,8 @@ impl Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+        if let Some(header) = self.header {
+            headers.insert(header.0, header.1);
         }
         if let Some(seconds) = self.code.retry_after() {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -320,11 +324,17 @@ pub(crate) fn message_path_of(base: &str, conversation: ConversationId, id: Mess
     format!("{base}/api/messages/conversation/{conversation}/{id}")
 }
 
-/// The status follows from the kind of the error, its subject, and the outcome of the write.
+/// Creates a problem from an error of the messenger, whose input was valid: so an error that blames
+/// an id or a text is about stored data. The status follows from the kind of the error and the
+/// outcome of the write.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        if let Some(code) = input_code(&error) {
-            return Self::of_input(code, &error);
+        match (error.kind(), error.subject()) {
+            (ErrorKind::Malformed, Some(Subject::CursorScope))
+            | (ErrorKind::KeyReused, Some(Subject::IdempotencyKey)) => {
+                return Self::of_input(error);
+            }
+            _ => {}
         }
         let unknown = error.outcome() == Some(Outcome::Unknown);
         let code = match error.kind() {
@@ -334,7 +344,6 @@ impl From<Error> for Problem {
             ErrorKind::Overloaded => Code::Overloaded,
             ErrorKind::Unavailable => Code::Unavailable,
             ErrorKind::Timeout => Code::Timeout,
-            // An error about no particular input that blames the input is a defect of a store.
             _ => Code::Internal,
         };
         let mut problem = Self::new(code);
@@ -346,7 +355,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Returns the code of an error that the client's input caused.
+/// Returns the code of an error about an input.
 fn input_code(error: &Error) -> Option<Code> {
     let code = match (error.kind(), error.subject()?) {
         (ErrorKind::Malformed, Subject::Cursor) => Code::InvalidCursor,
@@ -486,11 +495,13 @@ mod tests {
         for kind in [
             ErrorKind::Corrupt,
             ErrorKind::Internal,
-            // Without a subject these are not about the client's input.
             ErrorKind::Malformed,
             ErrorKind::Invalid,
         ] {
             assert_eq!(status(Error::new(kind, "secret")), 500);
         }
+        // Input was valid when it reached the messenger, so this is about stored data.
+        let stored = Error::new(ErrorKind::Malformed, "secret").with_subject(Subject::UserId);
+        assert_eq!(status(stored), 500);
     }
 }

@@ -145,7 +145,7 @@ impl NewMessageJson<'_> {
     fn parse(self) -> Result<NewMessage, Problem> {
         let sender = self.sender_id.parse("sender_id")?;
         let receiver = self.receiver_id.parse("receiver_id")?;
-        Ok(NewMessage::new(sender, receiver, self.content)?)
+        NewMessage::new(sender, receiver, self.content).map_err(Problem::of_input)
     }
 }
 

@@ -50,7 +50,9 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
         Some(quoted) => unquote(quoted).ok_or_else(invalid)?,
         None => Cow::Borrowed(value),
     };
-    Ok(Some(IdempotencyKey::new(key)?))
+    IdempotencyKey::new(key)
+        .map(Some)
+        .map_err(Problem::of_input)
 }
 
 /// Reads the rest of a string of structured fields (RFC 9651, section 3.3.3) after its first quote.

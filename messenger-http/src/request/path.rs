@@ -29,7 +29,7 @@ impl PathParams<'_> {
 
     /// Returns the id with this name.
     pub(crate) fn id<T: FromStr<Err = Error>>(&self, name: &str) -> Result<T, Problem> {
-        Ok(self.text(name)?.parse()?)
+        self.text(name)?.parse().map_err(Problem::of_input)
     }
 }
 

@@ -37,7 +37,10 @@ pub(crate) static CURSOR: Param = Param {
     required: false,
     schema: &schema::CURSOR,
     example: None,
-    read: |value, query| Ok(query.cursor.replace(value.parse()?).is_some()),
+    read: |value, query| {
+        let cursor = value.parse().map_err(Problem::of_input)?;
+        Ok(query.cursor.replace(cursor).is_some())
+    },
 };
 
 pub(crate) static BEFORE_TIMESTAMP: Param = Param {
@@ -119,7 +122,7 @@ fn limit(value: &str) -> Result<Limit, Problem> {
     // Only digits: `parse` accepts a plus sign, too.
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.then(|| value.parse().ok()).flatten();
-    Ok(Limit::new(number.unwrap_or(0))?)
+    Limit::new(number.unwrap_or(0)).map_err(Problem::of_input)
 }
 
 fn time(value: &str) -> Result<Timestamp, Problem> {
@@ -131,6 +134,6 @@ fn time(value: &str) -> Result<Timestamp, Problem> {
                  a space. Write it as %2B, or send the time in UTC with a Z.",
             );
         }
-        Problem::of_input(Code::InvalidTimestamp, &error)
+        Problem::of_input(error)
     })
 }

@@ -13,7 +13,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tower_service::Service as _;
 
 use crate::client::message;
-use crate::raw::{post_head, read_until, statuses};
+use crate::raw::{read_until, statuses};
 use crate::server::{Server, configs};
 use crate::{run, user};
 
@@ -135,7 +135,8 @@ async fn narrow(address: SocketAddr) -> TcpStream {
 
 #[test]
 fn slow_clients_share_the_budget() {
-    const BUDGET: usize = 40_000_000;
+    const BUDGET: usize = 20_000_000;
+    const CLIENTS: usize = 8;
     run(async {
         let (messenger, id) = conversation(100).await;
         let (mut service, mut config) = configs();
@@ -146,7 +147,7 @@ fn slow_clients_share_the_budget() {
         let request =
             format!("GET /api/messages/conversation/{id}?limit=100 HTTP/1.1\r\nHost: test\r\n\r\n");
         let (mut streams, mut held, mut refused) = (Vec::new(), 0, 0);
-        for _ in 0..40 {
+        for _ in 0..CLIENTS {
             let mut stream = narrow(server.address).await;
             stream.write_all(request.as_bytes()).await.unwrap();
             let answer = read_until(&mut stream, "\r\n\r\n").await;
@@ -168,8 +169,7 @@ fn slow_clients_share_the_budget() {
             streams.push(stream);
         }
         assert!(held <= BUDGET, "{held} bytes");
-        assert!((1..40).contains(&refused), "{refused} of 40 refused");
-        // Sends are small: they are not shut out while there is room for one.
+        assert!((1..CLIENTS).contains(&refused), "{refused} refused");
         drop(streams);
         let start = std::time::Instant::now();
         let again = format!("/api/messages/conversation/{id}?limit=1");
@@ -179,6 +179,5 @@ fn slow_clients_share_the_budget() {
                 "bytes are not given back"
             );
         }
-        let _ = post_head();
     });
 }

@@ -467,6 +467,25 @@ fn metrics_count_by_route() {
             "{text}"
         );
         assert!(text.contains("messenger_http_connections "), "{text}");
+        // Counters exist before their first event, which `increase()` would miss otherwise.
+        for counter in [
+            "messenger_http_accept_errors_total 0",
+            "messenger_http_requests_shed_total{route=\"/api/messages/\",limit=\"response_bytes\"} 0",
+            "messenger_http_requests_aborted_total{route=\"/openapi.json\",method=\"GET\"} 0",
+        ] {
+            assert!(
+                text.lines().any(|line| line == counter),
+                "{counter}: {text}"
+            );
+        }
+        let of_this_crate = |line: &&str| line.starts_with("# TYPE messenger_http_");
+        for line in text.lines().filter(of_this_crate) {
+            let name = line.split(' ').nth(2).unwrap();
+            assert!(
+                text.contains(&format!("# HELP {name} ")),
+                "{name} has no help"
+            );
+        }
         assert!(!text.contains(alice.as_str()), "{text}");
     });
 }
