@@ -95,7 +95,9 @@ pub async fn serve(
         connections_cut: server.connections.in_progress(),
         sends_left: server.service.writes(),
     };
-    tracing::warn!(?drained, "stopped before everything had ended");
+    if !drained.is_complete() {
+        tracing::warn!(?drained, "stopped before everything had ended");
+    }
     phase.send_replace(Phase::Cut);
     server.tasks.close();
     server.tasks.wait().await;
