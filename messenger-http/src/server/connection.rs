@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::{Activity, State};
+use super::byte_stream::{ByteStream, Socket};
 use super::calls::Calls;
 use super::config::ServerConfig;
 use super::shutdown::Phase;
-use super::stream::{Socket, Stream};
 
 /// The time that a client has to close its side after ours was closed.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) async fn run(
     mut phase: watch::Receiver<Phase>,
 ) -> hyper::Result<()> {
     let activity = Arc::clone(&calls.activity);
-    let stream = Stream::new(socket, Arc::clone(&activity), config.write_timeout);
+    let stream = ByteStream::new(socket, Arc::clone(&activity), config.write_timeout);
     let connection = http1::Builder::new()
         // A client may close its writing side and wait for the answer.
         .half_close(true)

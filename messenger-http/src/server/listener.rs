@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
-use super::stream::Socket;
+use super::byte_stream::Socket;
 use crate::metrics;
 
 /// A source of connections.

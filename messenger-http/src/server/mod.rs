@@ -4,18 +4,19 @@
 //! front of it can speak HTTP/2 with clients.
 //!
 //! `listener` accepts connections, `connections` limits their number, and `connection` serves each
-//! one through hyper. hyper reads and writes through `stream`, which has the `write_timeout`, and
+//! one through hyper. hyper reads and writes through `byte_stream`, which has the `write_timeout`, and
 //! calls the service through `calls`. These parts of a connection share its `activity`. `shutdown`
 //! has the phases that connections are told.
 
 mod activity;
+mod byte_stream;
 mod calls;
 mod config;
 mod connection;
 mod connections;
 mod listener;
 mod shutdown;
-mod stream;
+
 #[cfg(test)]
 mod tests;
 mod write_timeout;
@@ -34,11 +35,11 @@ use tokio_util::task::TaskTracker;
 pub use self::config::ServerConfig;
 pub use self::shutdown::Drained;
 
+use self::byte_stream::Socket;
 use self::calls::{Calls, Scope};
 use self::connections::{Connections, Open};
 use self::listener::Listener;
 use self::shutdown::{Phase, next_signal};
-use self::stream::Socket;
 use crate::service::MessengerService;
 
 /// Serves the service on the listener until it is signalled to stop and everything in progress has

@@ -7,6 +7,8 @@ use messenger_memory::MemoryStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{advance, sleep, timeout};
 
+use super::activity::Activity;
+use super::byte_stream::ByteStream;
 use super::*;
 
 impl Socket for DuplexStream {
@@ -17,6 +19,9 @@ impl Socket for DuplexStream {
 
 const LIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n";
 
+const POST_HEAD: &[u8] = b"POST /api/messages/ HTTP/1.1\r\nHost: x\r\n\
+    Content-Type: application/json\r\nContent-Length: 100\r\n\r\n";
+
 /// Longer than everything here.
 const LONG: Duration = Duration::from_secs(1000);
 
@@ -24,6 +29,13 @@ fn server(config: ServerConfig) -> (Server, watch::Sender<Phase>) {
     let service = MessengerService::new(Messenger::new(MemoryStore::new()));
     let phase = watch::Sender::new(Phase::Running);
     (Server::new(service, Scope::All, config, &phase), phase)
+}
+
+fn at_most(max_connections: usize) -> ServerConfig {
+    ServerConfig {
+        max_connections,
+        ..ServerConfig::default()
+    }
 }
 
 /// Opens a connection as a listener does.
@@ -106,9 +118,7 @@ async fn a_head_has_less_time_than_an_idle_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_connection_replaces_the_one_that_has_waited_longest() {
-    let mut config = ServerConfig::default();
-    config.max_connections = 3;
-    let (server, _phase) = server(config);
+    let (server, _phase) = server(at_most(3));
     let mut clients = Vec::new();
     for _ in 0..3 {
         clients.push(connect(&server).await);
@@ -131,10 +141,24 @@ async fn a_new_connection_replaces_the_one_that_has_waited_longest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_in_progress_keeps_its_connection() {
+    let (server, _phase) = server(at_most(2));
+    let mut busy = connect(&server).await;
+    busy.write_all(POST_HEAD).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let mut idle = connect(&server).await;
+    sleep(Duration::from_secs(2)).await;
+    let start = Instant::now();
+    let mut third = connect(&server).await;
+    assert!(about(start.elapsed(), 0.0));
+    assert!(about(closed(&mut idle).await, 0.0));
+    ask(&mut third).await;
+    assert!(is_open(&mut busy).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_has_a_second_to_send_its_request() {
-    let mut config = ServerConfig::default();
-    config.max_connections = 1;
-    let (server, _phase) = server(config);
+    let (server, _phase) = server(at_most(1));
     let mut first = connect(&server).await;
     let start = Instant::now();
     let (mut second, ()) = tokio::join!(connect(&server), async {
@@ -181,6 +205,34 @@ async fn a_client_that_does_not_close_its_side_is_not_waited_for() {
     server.tasks.close();
     timeout(LONG, server.tasks.wait()).await.unwrap();
     assert!(about(start.elapsed(), 5.0), "{:?}", start.elapsed());
+}
+
+/// Reads this much every 20 seconds from a stream that a megabyte is written to.
+async fn read_slowly(len: usize) -> io::Result<()> {
+    let (mut client, socket) = tokio::io::duplex(64 * 1024);
+    let activity = Arc::new(Activity::new());
+    let mut stream = ByteStream::new(socket, activity, Duration::from_secs(30));
+    let read = async {
+        let mut buffer = vec![0; len];
+        loop {
+            sleep(Duration::from_secs(20)).await;
+            client.read_exact(&mut buffer).await.unwrap();
+        }
+    };
+    tokio::select! {
+        written = async {
+            stream.write_all(&[0; 1 << 20]).await?;
+            stream.flush().await
+        } => written,
+        () = read => Ok(()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_has_the_write_timeout_for_each_64_kib() {
+    read_slowly(64 * 1024).await.unwrap();
+    let error = read_slowly(8 * 1024).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 }
 
 /// Fails like a system that has no sockets left, as often as told, and then connects.

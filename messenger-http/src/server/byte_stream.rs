@@ -31,7 +31,7 @@ impl Socket for TcpStream {
 /// clients that have gone while their request is handled, and a close that does not destroy the
 /// answer before it.
 #[derive(Debug)]
-pub(super) struct Stream<S> {
+pub(super) struct ByteStream<S> {
     socket: S,
     activity: Arc<Activity>,
     write_timeout: WriteTimeout,
@@ -46,7 +46,7 @@ pub(super) struct Stream<S> {
 /// The bytes that are read and dropped after our side was closed.
 const MAX_DROPPED: usize = 16 * 1024 * 1024;
 
-impl<S: Socket> Stream<S> {
+impl<S: Socket> ByteStream<S> {
     pub(super) fn new(socket: S, activity: Arc<Activity>, write_timeout: Duration) -> Self {
         Self {
             socket,
@@ -92,7 +92,7 @@ impl<S: Socket> Stream<S> {
     }
 }
 
-impl<S: Socket> AsyncRead for Stream<S> {
+impl<S: Socket> AsyncRead for ByteStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -110,7 +110,7 @@ impl<S: Socket> AsyncRead for Stream<S> {
     }
 }
 
-impl<S: Socket> AsyncWrite for Stream<S> {
+impl<S: Socket> AsyncWrite for ByteStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
