@@ -6,14 +6,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A step in the life of a connection: `Idle`, `Head`, `Busy`, `Answered`, `Idle`, …, `Closing`.
+/// A step in the life of a connection. Each request goes from `Idle` through the next four and back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Waits for a request of which nothing has arrived.
     Idle,
     /// Waits for the rest of a request's head.
     Head,
-    /// A request is being handled.
+    /// Waits for the rest of a request's body.
+    Body,
+    /// The whole request has arrived and is being handled.
     Busy,
     /// The last of the answer was handed over and is being written.
     Answered,
@@ -23,17 +25,23 @@ pub(super) enum State {
 
 impl State {
     /// In the order of their numbers.
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Idle,
         Self::Head,
+        Self::Body,
         Self::Busy,
         Self::Answered,
         Self::Closing,
     ];
 
-    /// Returns `true` if a client would lose an answer if the connection ended now.
+    /// Returns `true` if a client that has sent a request is still owed its answer.
     pub(super) fn is_in_progress(self) -> bool {
-        matches!(self, Self::Busy | Self::Answered)
+        matches!(self, Self::Body | Self::Busy | Self::Answered)
+    }
+
+    /// Returns `true` if the connection waits for its client, and nothing was done for it yet.
+    pub(super) fn may_be_evicted(self) -> bool {
+        !matches!(self, Self::Busy | Self::Answered)
     }
 }
 

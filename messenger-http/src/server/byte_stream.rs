@@ -140,7 +140,7 @@ impl<S: Socket> AsyncWrite for ByteStream<S> {
         match self.activity.state() {
             State::Answered => self.activity.enter(State::Idle),
             State::Busy => self.check_reset(cx)?,
-            State::Idle | State::Head | State::Closing => {}
+            State::Idle | State::Head | State::Body | State::Closing => {}
         }
         Poll::Ready(Ok(()))
     }

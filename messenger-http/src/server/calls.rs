@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::activity::{Activity, State};
@@ -43,7 +44,7 @@ pub(super) struct Calls {
 }
 
 /// The future of an answer of the service.
-type Answer = <MessengerService as tower_service::Service<Request<Incoming>>>::Future;
+type Answer = <MessengerService as tower_service::Service<Request<Arriving>>>::Future;
 
 impl hyper::service::Service<Request<Incoming>> for Calls {
     type Response = Response<Tracked>;
@@ -51,7 +52,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        self.activity.enter(State::Busy);
+        let request = request.map(|body| Arriving::new(body, Arc::clone(&self.activity)));
         let answer = if self.scope.contains(request.uri().path()) {
             self.service.answer(request)
         } else {
@@ -68,6 +69,48 @@ fn not_found() -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
+}
+
+/// The body of a request. It notes when all of it has arrived.
+#[derive(Debug)]
+struct Arriving {
+    body: Incoming,
+    activity: Arc<Activity>,
+}
+
+impl Arriving {
+    fn new(body: Incoming, activity: Arc<Activity>) -> Self {
+        activity.enter(match body.is_end_stream() {
+            true => State::Busy,
+            false => State::Body,
+        });
+        Self { body, activity }
+    }
+}
+
+impl http_body::Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let has_ended = frame.is_none() || self.body.is_end_stream();
+        if has_ended && self.activity.state() == State::Body {
+            self.activity.enter(State::Busy);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// The future of an answer on a connection.
@@ -107,13 +150,13 @@ impl Drop for Tracked {
 }
 
 impl http_body::Body for Tracked {
-    type Data = <Body as http_body::Body>::Data;
+    type Data = Bytes;
     type Error = <Body as http_body::Body>::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

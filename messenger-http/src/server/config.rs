@@ -17,8 +17,9 @@ use std::time::Duration;
 pub struct ServerConfig {
     /// The number of connections that may be open at once. 4096 by default.
     ///
-    /// A further one replaces the connection that has waited longest for a request, at least a
-    /// second. If every connection has a request in progress, it waits until one ends.
+    /// A further one replaces the connection that has waited longest for its client to send a
+    /// request or the rest of one, at least a second. If the requests of all connections are being
+    /// handled, it waits until one ends.
     pub max_connections: usize,
     /// The largest request head (request line and headers), in bytes. A larger one gets 431.
     /// 16 KiB by default. hyper accepts at most 100 headers.

@@ -63,17 +63,18 @@ pub(super) async fn run(
             changed = phase.changed() => if changed.is_err() {
                 return Ok(());
             },
-            () = activity.eviction() => if activity.state().is_in_progress() {
-                activity.close_after_answer();
-            } else {
+            () = activity.eviction() => if activity.state().may_be_evicted() {
                 return Ok(());
+            } else {
+                // A request has arrived since the connection was chosen.
+                activity.close_after_answer();
             },
             ended = served => return ended,
         }
     }
 }
 
-/// The timeouts of a connection while no request is in progress.
+/// The timeouts of a connection without a request in progress.
 struct Timeouts {
     idle: Duration,
     head: Duration,
@@ -101,7 +102,8 @@ impl Timeouts {
         let own = match state {
             State::Idle => since + self.idle,
             State::Head => since + self.head,
-            State::Busy | State::Answered => return None,
+            // The service has timeouts for these, and the stream has one for writes.
+            State::Body | State::Busy | State::Answered => return None,
             State::Closing => since + CLOSING_TIMEOUT,
         };
         let of_drain = match (state, self.draining) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use super::activity::{Activity, State};
+use super::activity::Activity;
 use crate::metrics;
 
 /// A connection is not replaced before it has waited this long: time for a request that is on its
@@ -34,7 +34,7 @@ impl Connections {
     }
 
     /// Waits for a place for one more connection. If there is none, the connection that has waited
-    /// longest for a request gives up its place.
+    /// longest for its client gives up its place.
     pub(super) async fn admit(self: &Arc<Self>) -> Open {
         loop {
             if let Some(open) = self.try_admit() {
@@ -62,15 +62,13 @@ impl Connections {
     }
 
     fn evict_longest_waiting(&self) {
-        let since = |activity: &&Arc<Activity>| match activity.state_since() {
-            (State::Busy | State::Answered, _) => None,
-            (State::Idle | State::Head | State::Closing, since) => Some(since),
-        };
         let open = self.open();
         let longest = open
             .values()
             .filter(|activity| !activity.is_evicted())
-            .filter_map(|activity| Some((since(&activity)?, activity)))
+            .map(|activity| (activity.state_since(), activity))
+            .filter(|((state, _), _)| state.may_be_evicted())
+            .map(|((_, since), activity)| (since, activity))
             .filter(|(since, _)| *since + MIN_WAIT <= Instant::now())
             .min_by_key(|(since, _)| *since);
         if let Some((_, activity)) = longest {

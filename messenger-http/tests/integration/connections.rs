@@ -190,6 +190,30 @@ fn idle_connections_shut_nobody_out() {
 }
 
 #[test]
+fn a_request_that_is_handled_keeps_its_connection() {
+    run(async {
+        let (gate, messenger) = gated();
+        let (mut service, mut config) = configs();
+        service.request_timeout = LONG;
+        config.max_connections = 2;
+        config.idle_timeout = LONG;
+        let server = Server::with_configs(messenger, (service, config)).await;
+        let mut handled = connect(server.address).await;
+        let request = post(&message(&user(), &user(), "x"));
+        handled.write_all(request.as_bytes()).await.unwrap();
+        pause().await;
+        let mut idle = connect(server.address).await;
+        sleep(Duration::from_millis(1500)).await;
+        assert_eq!(server.client().get("/health/live").await.status, 200);
+        assert_eq!(read_to_end(&mut idle).await, "");
+        gate.add_permits(1);
+        read_until(&mut handled, "\"content\":\"x\"").await;
+        handled.write_all(LIVE.as_bytes()).await.unwrap();
+        read_until(&mut handled, "ok").await;
+    });
+}
+
+#[test]
 fn operations_have_connections_of_their_own() {
     run(async {
         let messenger = Messenger::new(Faulty::new().appends(Fault::Never));
