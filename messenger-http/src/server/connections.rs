@@ -28,7 +28,7 @@ pub(super) struct Connections {
 impl Connections {
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(max)),
+            permits: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
             open: Mutex::default(),
         })
     }
