@@ -106,8 +106,10 @@ impl Timeouts {
             State::Body | State::Busy | State::Answered => return None,
             State::Closing => CLOSING_TIMEOUT,
         };
+        // A timeout that overflows is none.
         let own = since.checked_add(timeout);
         match (state, self.draining) {
+            // A request whose head is arriving is answered like those in progress.
             (State::Head, _) | (_, None) => own,
             (_, Some(start)) => {
                 let of_drain = since.max(start) + DRAIN_GRACE;
