@@ -11,6 +11,7 @@ use clap::{Parser, ValueEnum};
 use examples::generate::{DEFAULT_SEED, Plan, Sizes, generate};
 use examples::program;
 use examples::store::{StoreArgs, StoreKind};
+use futures_util::{Stream, StreamExt as _, stream};
 use messenger_core::{InboxQuery, Messenger, Timestamp, UserId};
 use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -131,19 +132,19 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<()> {
     start_log(&arguments);
-    let mut stop = pin!(stop_signal()?);
+    let mut signals = pin!(stop_signals()?);
     let (listener, service) = tokio::select! {
         started = start(&arguments) => started?,
-        () = &mut stop => {
+        _ = signals.next() => {
             info!("stopped before it was ready");
             return Ok(());
         }
     };
     announce(listener.local_addr()?, &arguments);
-    let drained = serve(listener, service, arguments.server_config(), stop).await;
+    let drained = serve(listener, service, arguments.server_config(), signals).await;
     ensure!(
         drained.is_complete(),
-        "--shutdown-timeout was over with {} requests and {} sends in flight",
+        "stopped with {} requests and {} sends in flight",
         drained.connections_cut,
         drained.sends_left,
     );
@@ -278,21 +279,18 @@ async fn fill(messenger: &Messenger) -> Result<()> {
     Ok(())
 }
 
-/// Is ready with the first SIGTERM or Ctrl-C. Another one later ends the program at once.
-fn stop_signal() -> Result<impl Future<Output = ()> + Send> {
+/// The first SIGTERM or Ctrl-C, which begins the shutdown, and the second one, which ends it.
+fn stop_signals() -> Result<impl Stream<Item = ()> + Send> {
     let first = signalled()?;
-    Ok(async {
-        first.await;
-        tokio::spawn(end_at_once());
-    })
-}
-
-async fn end_at_once() -> Result<()> {
-    // Some who end a program signal both it and its process group; that is once.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    signalled()?.await;
-    warn!("signalled again: ending at once");
-    std::process::exit(1)
+    let second = async {
+        // Supervisors may signal both a program and its process group. That counts once.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        match signalled() {
+            Ok(signal) => signal.await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    Ok(stream::once(first).chain(stream::once(second)))
 }
 
 /// Is ready when a signal to stop comes after this call.

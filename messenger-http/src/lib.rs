@@ -6,8 +6,8 @@
 //! # async fn example(messenger: messenger_core::Messenger) -> std::io::Result<()> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
 //! let service = MessengerService::new(messenger);
-//! let stop = async { /* a signal came */ };
-//! let drained = serve(listener, service, ServerConfig::default(), stop).await;
+//! let signals = futures_util::stream::pending(); // The first one stops, the second one cuts.
+//! let drained = serve(listener, service, ServerConfig::default(), signals).await;
 //! assert!(drained.is_complete());
 //! # Ok(())
 //! # }
@@ -72,15 +72,15 @@ mod pipeline;
 mod request;
 mod route;
 mod schema;
-mod serve;
+mod server;
 mod state;
 
 pub use answer::Body;
-pub use config::{ServerConfig, ServiceConfig};
+pub use config::ServiceConfig;
 pub use metrics::LATENCY_BUCKETS;
 pub use openapi::openapi_json;
 pub use pipeline::MessengerService;
-pub use serve::{Drained, serve};
+pub use server::{Drained, ServerConfig, serve, serve_operations};
 
 #[cfg(doc)]
 use messenger_core::Messenger;

@@ -6,6 +6,7 @@
 mod bytes;
 mod calls;
 mod client;
+mod connections;
 mod contract;
 mod document;
 mod faults;
