@@ -73,31 +73,26 @@
 //! `Stream`) and `async_trait` (0.1, the shape of [`Store`]'s methods); no others.
 
 mod clock;
-mod conversation;
-mod cursor;
 mod error;
-mod id;
-mod idempotency;
-mod import;
-mod in_flight;
-mod message;
+mod ids;
 mod messenger;
-mod page;
+mod model;
+mod paging;
 pub mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod time;
-mod walk;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 pub use clock::Clock;
-pub use conversation::{Conversation, LastMessage, Participants};
-pub use cursor::{Cursor, Position};
 pub use error::{Error, ErrorKind, Outcome, Subject};
-pub use id::{ConversationId, MessageId, UserId};
-pub use idempotency::{Claim, Fingerprint, IdempotencyKey, Reservation};
-pub use import::Import;
-pub use message::{Content, Message, MessageParts, NewMessage, Preview};
-pub use messenger::{Messenger, Sent};
-pub use page::{HistoryQuery, InboxQuery, Limit, Page};
-pub use store::{Order, Slice, Store};
+pub use ids::{ConversationId, LogKey, MessageId, Position, Revision, UserId};
+pub use messenger::{Messenger, MessengerOptions, Prepared, Sent};
+pub use model::{
+    Claim, Content, Conversation, ConversationKind, Fingerprint, IdempotencyKey, Import,
+    InboxEntry, LastMessage, Message, MessageParts, NewMessage, Participants, Preview, ReadMarker,
+    Reservation, Unread, Version,
+};
+pub use paging::{Cursor, HistoryQuery, InboxQuery, Limit, Page};
+pub use store::{Logged, Store};
 pub use time::Timestamp;
