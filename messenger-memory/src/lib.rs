@@ -254,6 +254,10 @@ impl Store for MemoryStore {
         Duration::ZERO
     }
 
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
     fn newest(&self) -> Option<Revision> {
         None
     }
