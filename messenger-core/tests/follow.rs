@@ -83,6 +83,12 @@ async fn a_change_by_this_process_is_delivered_at_once() {
     assert!(next(&mut history).await.items.is_empty(), "it starts now");
     assert!(next(&mut inbox).await.items.is_empty(), "it starts now");
 
+    // Both have read everything there is, and wait.
+    for _ in 0..2 {
+        let _ = tokio::time::timeout(Duration::from_millis(10), history.next()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(10), inbox.next()).await;
+    }
+
     let start = tokio::time::Instant::now();
     let two = messenger
         .send(message("bob", "alice", "two"))
