@@ -1,10 +1,10 @@
-//! The clock that makes message ids.
+//! The clock that makes ids, revisions and log keys.
 //!
-//! Ids must sort as things happened, also within a millisecond, on a system clock that steps
-//! back, and after a reply to a message from a server whose clock runs ahead. So the clock keeps
-//! the last tick that it gave or saw and never goes below it. A tick is the 60 bits of time in a
-//! UUIDv7: 48 of milliseconds and 12 of their fraction (RFC 9562, section 6.2, method 3), hence
-//! four million ids in a second before the clock must run ahead of the system's.
+//! Ids must sort in the order of events, even within a millisecond, if the system clock steps back,
+//! and after a reply to a message from a server whose clock runs ahead. So the clock keeps the last
+//! tick that it made or observed and never goes below it. A tick is the 60 bits of time in a UUIDv7:
+//! 48 of milliseconds and 12 of their fraction (RFC 9562, section 6.2, method 3). That is four
+//! million ids a second before the clock runs ahead of the system's.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,30 +12,30 @@ use std::time::{Duration, SystemTime};
 
 use rand::Rng as _;
 
-use crate::id::{RANDOM_BITS, Ticks};
-use crate::{MessageId, Position, Timestamp};
+use crate::ids::uuid_v7::{RANDOM_BITS, Ticks};
+use crate::ids::{MessageId, Position, Revision};
+use crate::time::Timestamp;
 
-/// Makes message ids, each greater than every id that this clock has made or seen.
+/// Makes ids, each greater than every one that this clock has made or observed.
 ///
-/// A process needs one; the [`Messenger`](crate::Messenger) makes it. Another source of time is
-/// for tests and simulations.
+/// A process needs one; the [`Messenger`](crate::Messenger) creates it. Another source of time is for
+/// tests and simulations.
 pub struct Clock {
     last: AtomicU64,
     system: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl Clock {
-    /// How far ahead of the system's time an id may lie. One that is further ahead is neither
-    /// followed by [`observe`](Self::observe) nor appended: the greatest id wins, so a single id
-    /// out of the year 9000 would stay on top of its conversation for ever.
+    /// How far ahead of the system's time an id that was read may lie to be followed. The greatest
+    /// id wins, so a single id from the year 9000 would otherwise lead to ids of the year 9000.
     pub const MAX_AHEAD: Duration = Duration::from_secs(5);
 
-    /// A clock on the system's time.
+    /// Creates a clock on the system's time.
     pub fn new() -> Self {
         Self::with_source(SystemTime::now)
     }
 
-    /// A clock on another source of time.
+    /// Creates a clock on another source of time.
     pub fn with_source(source: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self {
             last: AtomicU64::new(0),
@@ -43,35 +43,53 @@ impl Clock {
         }
     }
 
-    /// The source's time now.
+    /// Returns the source's time.
     pub fn now(&self) -> Timestamp {
         Timestamp::saturating_from((self.system)())
     }
 
-    /// A new id, greater than every id that this clock has made or seen.
+    /// Makes an id greater than every one that this clock has made or observed.
     pub fn next_id(&self) -> MessageId {
         let now = self.system_ticks();
         let next = |last: u64| now.max(last + 1);
-        // `update` gives the value before, from which the same step leads to ours.
-        let last = self.last.update(Ordering::AcqRel, Ordering::Acquire, next);
+        // `next` always returns a value, so this returns the value before, from which the same
+        // step leads to ours. (`update` says it better, but needs Rust 1.95.)
+        let last = self
+            .last
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)))
+            .unwrap_or_else(|last| last);
         MessageId::from_ticks(Ticks(next(last)), random())
     }
 
-    /// Moves the clock up to an id that was read, so that what is written next sorts after it. An
-    /// id further than [`MAX_AHEAD`](Self::MAX_AHEAD) in the future is not followed.
-    pub fn observe(&self, id: MessageId) {
-        let ticks = id.ticks().0;
-        if ticks > self.last.load(Ordering::Acquire) && !self.is_too_far_ahead(id) {
+    /// Moves the clock up to a position that was read, so that later ids lie above it. A position
+    /// further than [`MAX_AHEAD`](Self::MAX_AHEAD) in the future is not followed.
+    pub fn observe(&self, position: impl Into<Position>) {
+        let position = position.into();
+        let ticks = Ticks::of(position.as_uuid()).0;
+        if ticks > self.last.load(Ordering::Acquire) && !self.is_too_far_ahead(position) {
             self.last.fetch_max(ticks, Ordering::AcqRel);
         }
     }
 
-    /// Whether an id lies further in the future than [`MAX_AHEAD`](Self::MAX_AHEAD).
-    pub fn is_too_far_ahead(&self, id: MessageId) -> bool {
-        id.created_at() > self.now().saturating_add(Self::MAX_AHEAD)
+    /// Moves the clock up to the greatest revision of a durable store, however far ahead it lies:
+    /// this process's store handed it out before.
+    pub(crate) fn resume_above(&self, newest: Revision) {
+        self.last.fetch_max(newest.ticks().0, Ordering::AcqRel);
     }
 
-    /// A position that every id made by this clock from now on lies above.
+    /// Returns whether a position lies further in the future than [`MAX_AHEAD`](Self::MAX_AHEAD).
+    pub fn is_too_far_ahead(&self, position: impl Into<Position>) -> bool {
+        position.into().timestamp() > self.now().saturating_add(Self::MAX_AHEAD)
+    }
+
+    /// Returns whether the ids that this clock makes lie further in the future than
+    /// [`MAX_AHEAD`](Self::MAX_AHEAD): the system clock has stepped back.
+    pub(crate) fn runs_ahead(&self) -> bool {
+        let last = Ticks(self.last.load(Ordering::Acquire));
+        self.is_too_far_ahead(Position::end_of(last))
+    }
+
+    /// Returns a position that every id made by this clock from now on lies above.
     pub(crate) fn watermark(&self) -> Position {
         let now = self.system_ticks();
         let last = self.last.fetch_max(now, Ordering::AcqRel);
@@ -131,7 +149,7 @@ mod tests {
         millis.store(999_000, Ordering::Relaxed);
         let third = clock.next_id();
         assert!(first < second && second < third);
-        assert_eq!(third.created_at().as_millis(), 1_000_000);
+        assert_eq!(third.timestamp().as_millis(), 1_000_000);
     }
 
     #[test]

@@ -1,51 +1,61 @@
-//! One error for every operation: what went wrong, whether a retry can help, and, for writes,
-//! what became of the write.
+//! One error for all operations: its kind, the input it is about, and, for writes, the outcome.
 //!
-//! A store converts its private errors into this one at its edge. Callers ask questions
+//! A store converts its private errors to this one at its edge. Callers ask questions
 //! ([`Error::kind`], [`Error::is_retryable`], [`Error::outcome`]) instead of matching on a tree of
 //! variants, so new causes can be added without breaking anyone.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::MessageId;
+use crate::ids::MessageId;
 
 type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// What kind of thing went wrong.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The value does not have the form it must have: it could not be parsed.
+    /// The value does not have the required form: it could not be parsed.
     Malformed,
-    /// The value was understood, and a rule of the model forbids it.
+    /// The value was parsed, but a rule of the model forbids it.
     Invalid,
     /// The value is longer than its limit.
     TooLarge,
-    /// The thing asked for does not exist.
+    /// The message or conversation does not exist. Only calls that change one return this; reads
+    /// return `None` or an empty page.
     NotFound,
+    /// The user is not the sender of the message. Only the sender may edit or unsend it.
+    NotSender,
+    /// The message is older than the edit window and can no longer be edited.
+    EditWindowOver,
+    /// The message was unsent and can no longer be edited.
+    MessageUnsent,
     /// The idempotency key was used before, with another payload.
     KeyReused,
-    /// The store or the server has more work than it takes on; later it may have room.
+    /// The store or the server is overloaded. The same call may succeed later.
     Overloaded,
-    /// The store cannot be reached, or not enough of its replicas can.
+    /// The store, or enough of its replicas, cannot be reached.
     Unavailable,
-    /// The answer did not come in time.
+    /// No answer came in time.
     Timeout,
-    /// Stored data contradicts itself or cannot be decoded.
+    /// Stored data is inconsistent or cannot be decoded. A store returns this, and not
+    /// [`Malformed`](Self::Malformed), if a row cannot be decoded.
     Corrupt,
     /// A defect in this library or in a store.
     Internal,
 }
 
 impl ErrorKind {
-    /// The kind's name in logs and metrics, in `snake_case`.
+    /// Returns the kind's name in logs and metrics, in `snake_case`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::Invalid => "invalid",
             Self::TooLarge => "too_large",
             Self::NotFound => "not_found",
+            Self::NotSender => "not_sender",
+            Self::EditWindowOver => "edit_window_over",
+            Self::MessageUnsent => "message_unsent",
             Self::KeyReused => "key_reused",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
@@ -55,7 +65,7 @@ impl ErrorKind {
         }
     }
 
-    /// Whether an error of this kind passes by itself, so that the same call may succeed later.
+    /// Returns whether an error of this kind may pass, so that the same call may succeed later.
     fn is_transient(self) -> bool {
         matches!(self, Self::Overloaded | Self::Unavailable | Self::Timeout)
     }
@@ -67,7 +77,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Which input an error is about.
+/// The input that an [`Error`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Subject {
@@ -75,15 +85,18 @@ pub enum Subject {
     UserId,
     /// A conversation id.
     ConversationId,
-    /// A message id.
+    /// A message id, a revision or a log key.
     MessageId,
-    /// Who writes to whom: sender and receiver taken together.
+    /// The position up to which a user has read.
+    ReadMarker,
+    /// The sender and the receiver, taken together.
     Participants,
     /// The content of a message.
     Content,
     /// The form of a cursor.
     Cursor,
-    /// A well-formed cursor that was made for another list, conversation or user.
+    /// A well-formed cursor of another list, conversation or user, or one that cannot be combined
+    /// with the rest of the query.
     CursorScope,
     /// The number of items on a page.
     Limit,
@@ -93,14 +106,30 @@ pub enum Subject {
     IdempotencyKey,
 }
 
-/// What became of a write that failed.
+/// The outcome of a write that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Nothing was written and nothing will be. Sending again makes a new attempt.
+    /// Nothing was written and nothing will be. Repeating the call is safe.
     NotApplied,
-    /// The write may have happened, or may still happen. Only the same message id, or the same
-    /// idempotency key, makes a safe retry.
+    /// The write may have been applied, or may still be. Repeating an edit, an unsend or a read
+    /// marker is safe; a send is safe to repeat only under the same idempotency key.
     Unknown,
+}
+
+impl Outcome {
+    /// Returns the outcome's name in logs and metrics, in `snake_case`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplied => "not_applied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The error of every operation in this library.
@@ -114,22 +143,35 @@ pub enum Outcome {
 /// assert!(!error.is_retryable());
 /// ```
 // One pointer wide, so that a `Result` on the happy path stays small.
+#[derive(thiserror::Error)]
+#[error(transparent)]
 pub struct Error(Box<Inner>);
 
+#[derive(thiserror::Error)]
+#[error("{}{message}", Prefix(*operation))]
 struct Inner {
     kind: ErrorKind,
     message: Cow<'static, str>,
     subject: Option<Subject>,
     operation: Option<&'static str>,
     outcome: Option<Outcome>,
-    retryable: bool,
     message_id: Option<MessageId>,
     source: Option<Source>,
 }
 
+/// Displays the operation before the message, if there is one.
+struct Prefix(Option<&'static str>);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .map_or(Ok(()), |operation| write!(f, "{operation}: "))
+    }
+}
+
 impl Error {
-    /// An error of this kind. The message says what is wrong and what would be right, in lower
-    /// case and without a full stop.
+    /// Creates an error. The message says what is wrong and what would be right, in lower case and
+    /// without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -137,7 +179,6 @@ impl Error {
             subject: None,
             operation: None,
             outcome: None,
-            retryable: kind.is_transient(),
             message_id: None,
             source: None,
         }))
@@ -151,125 +192,106 @@ impl Error {
         Self::new(kind, message).with_subject(subject)
     }
 
-    /// Says which input the error is about.
+    /// Sets the input that the error is about.
     #[must_use]
     pub fn with_subject(mut self, subject: Subject) -> Self {
         self.0.subject = Some(subject);
         self
     }
 
-    /// Names the operation that failed, as the [`Store`](crate::Store) trait names it.
+    /// Sets the operation that failed: the name of a method of [`Store`](crate::Store).
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation = Some(operation);
         self
     }
 
-    /// Says what became of the write.
+    /// Sets the outcome of the write.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
         self.0.outcome = Some(outcome);
         self
     }
 
-    /// Overrides whether a retry can help, which else follows from the kind.
-    #[must_use]
-    pub fn with_retryable(mut self, retryable: bool) -> Self {
-        self.0.retryable = retryable;
-        self
-    }
-
-    /// Names the message whose fate the error is about.
+    /// Sets the id of the message whose write failed.
     #[must_use]
     pub fn with_message_id(mut self, id: MessageId) -> Self {
         self.0.message_id = Some(id);
         self
     }
 
-    /// Keeps the error below as the source. Its type is promised to nobody.
+    /// Sets the cause. Its type is not part of the API.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// What kind of thing went wrong.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What is wrong and what would be right. It never holds the text of the source, so a binding
-    /// may show it to a client where the kind blames the client's input.
+    /// Returns the message: what is wrong and what would be right. It never contains the text of the
+    /// source, so a binding may show it to a client if the kind blames the client's input.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Which input the error is about, where it is about one.
+    /// Returns the input that the error is about, if it is about one.
     pub fn subject(&self) -> Option<Subject> {
         self.0.subject
     }
 
-    /// The operation that failed.
+    /// Returns the operation that failed.
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// What became of the write; `None` for reads and for input that was never taken.
+    /// Returns the outcome of the write; `None` for reads and for input that was refused before.
     pub fn outcome(&self) -> Option<Outcome> {
         self.0.outcome
     }
 
-    /// Whether the same call may succeed later. For a write look at [`outcome`](Self::outcome) too:
-    /// after [`Outcome::Unknown`] only the same message id or idempotency key is safe to send.
+    /// Returns whether the same call may succeed later. For a send, see also
+    /// [`outcome`](Self::outcome): after [`Outcome::Unknown`] it is safe to repeat only under the
+    /// same idempotency key.
     pub fn is_retryable(&self) -> bool {
-        self.0.retryable
+        self.0.kind.is_transient()
     }
 
-    /// The id of the message whose fate is not known, to look for later.
+    /// Returns the id of the message whose write failed with [`Outcome::Unknown`], to look it up later.
     pub fn message_id(&self) -> Option<MessageId> {
         self.0.message_id
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(operation) = self.0.operation {
-            write!(f, "{operation}: ")?;
-        }
-        f.write_str(&self.0.message)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
-impl fmt::Debug for Error {
+impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.0;
         let mut out = f.debug_struct("Error");
-        out.field("kind", &inner.kind)
-            .field("message", &inner.message);
-        if let Some(subject) = inner.subject {
+        out.field("kind", &self.kind)
+            .field("message", &self.message);
+        if let Some(subject) = self.subject {
             out.field("subject", &subject);
         }
-        if let Some(operation) = inner.operation {
+        if let Some(operation) = self.operation {
             out.field("operation", &operation);
         }
-        if let Some(outcome) = inner.outcome {
+        if let Some(outcome) = self.outcome {
             out.field("outcome", &outcome);
         }
-        if let Some(id) = inner.message_id {
+        if let Some(id) = self.message_id {
             out.field("message_id", &id);
         }
-        if let Some(source) = &inner.source {
+        if let Some(source) = &self.source {
             out.field("source", source);
         }
         out.finish_non_exhaustive()
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.source {
-            Some(source) => Some(&**source),
-            None => None,
-        }
     }
 }

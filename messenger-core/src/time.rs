@@ -1,18 +1,21 @@
-//! Points in time, in milliseconds, as the model knows them.
+//! Points in time, in whole milliseconds.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, ErrorKind, Subject};
+use crate::error::{Error, ErrorKind, Subject};
 
-/// A point in time: whole milliseconds since the Unix epoch, from 1970 to the year 9999.
+/// A point in time: whole milliseconds since the Unix epoch, from 1970 to 9999.
 ///
-/// Its text form is RFC 3339 in UTC with three decimals, `2026-11-23T09:30:00.250Z`. Parsing takes
-/// any RFC 3339 time with an offset; digits finer than a millisecond round **up**, so that
-/// "strictly before this time" means the same for the text and for the parsed value.
+/// Its text form is RFC 3339 in UTC with three decimals, `2026-11-23T09:30:00.250Z`. Parsing
+/// accepts any RFC 3339 time with an offset up to ±23:59. Digits finer than a millisecond round
+/// **up**, so that "strictly before this time" means the same for the text and for the parsed value.
+/// A leap second (`:60`) is read as the start of the next minute. A time before 1970 is read as
+/// [`Timestamp::MIN`], and the last moments of 9999 as [`Timestamp::MAX`].
 ///
 /// ```
 /// use messenger_core::Timestamp;
@@ -27,24 +30,23 @@ pub struct Timestamp(u64);
 impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const MIN: Self = Self(0);
-    /// 9999-12-30T22:00:00.000Z, the last millisecond that jiff takes. Later times of that year are
-    /// read as this one.
-    pub const MAX: Self = Self(253_402_207_200_000);
+    /// 9999-12-31T23:59:59.999Z.
+    pub const MAX: Self = Self(253_402_300_799_999);
 
-    /// The time this many milliseconds after the Unix epoch.
+    /// Returns the time this many milliseconds after the Unix epoch.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Malformed`] beyond [`Timestamp::MAX`].
     pub fn from_millis(millis: u64) -> Result<Self, Error> {
         if millis > Self::MAX.0 {
-            return Err(malformed("a time must lie in the years 1970 to 9999"));
+            return Err(out_of_range());
         }
         Ok(Self(millis))
     }
 
-    /// The system's time now, rounded down to the millisecond. A system clock outside of the
-    /// years 1970 to 9999 gives the nearest bound.
+    /// Returns the system's time, rounded down to the millisecond. A system clock outside the years
+    /// 1970 to 9999 yields the nearest bound.
     pub fn now() -> Self {
         Self::saturating_from(SystemTime::now())
     }
@@ -60,32 +62,95 @@ impl Timestamp {
         Self(u64::try_from(millis).map_or(Self::MAX.0, |millis| millis.min(Self::MAX.0)))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// This time less a duration (its milliseconds), and not before the epoch.
+    /// Subtracts a duration (its whole milliseconds), saturating at [`Timestamp::MIN`].
     #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_sub(millis))
     }
 
-    /// This time plus a duration (its milliseconds), and not beyond [`Timestamp::MAX`].
+    /// Adds a duration (its whole milliseconds), saturating at [`Timestamp::MAX`].
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self::saturating_from_millis(u128::from(self.0) + duration.as_millis())
     }
+
+    /// Returns the time that passed since an earlier time, or zero if that time is later.
+    pub fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Writes the text form. By hand, because chrono's formatter takes several times as long and a
+    /// page of messages holds a time for each.
+    fn write_text(self, text: &mut [u8; TEXT_LEN]) {
+        let time = DateTime::<Utc>::from(self).naive_utc();
+        let year = time.year().unsigned_abs();
+        for (start, len, number) in [
+            (0, 4, year),
+            (5, 2, time.month()),
+            (8, 2, time.day()),
+            (11, 2, time.hour()),
+            (14, 2, time.minute()),
+            (17, 2, time.second()),
+            (20, 3, time.nanosecond() / 1_000_000),
+        ] {
+            let mut rest = number;
+            for digit in text[start..start + len].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
+    }
 }
 
-fn malformed(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+const TEXT: &[u8; TEXT_LEN] = b"0000-00-00T00:00:00.000Z";
+const TEXT_LEN: usize = 24;
+
+fn malformed(message: &'static str) -> Error {
     Error::about(ErrorKind::Malformed, Subject::Timestamp, message)
+}
+
+fn out_of_range() -> Error {
+    malformed("a time must lie in the years 1970 to 9999")
 }
 
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
         Self::UNIX_EPOCH + Duration::from_millis(time.0)
+    }
+}
+
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = Error;
+
+    /// Converts a time, rounded down to the millisecond.
+    fn try_from(time: SystemTime) -> Result<Self, Error> {
+        let since_epoch = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(|_| out_of_range())?;
+        Self::from_millis(u64::try_from(since_epoch.as_millis()).map_err(|_| out_of_range())?)
+    }
+}
+
+impl From<Timestamp> for DateTime<Utc> {
+    fn from(time: Timestamp) -> Self {
+        // The bounds of `Timestamp` lie within those of chrono.
+        Self::from_timestamp_millis(time.0.cast_signed()).unwrap_or_default()
+    }
+}
+
+impl TryFrom<DateTime<Utc>> for Timestamp {
+    type Error = Error;
+
+    /// Converts a time, rounded down to the millisecond.
+    fn try_from(time: DateTime<Utc>) -> Result<Self, Error> {
+        let millis = u64::try_from(time.timestamp_millis()).map_err(|_| out_of_range())?;
+        Self::from_millis(millis)
     }
 }
 
@@ -96,35 +161,23 @@ impl FromStr for Timestamp {
         let wrong = || {
             malformed(
                 "a time must be RFC 3339 with an offset, such as 2026-11-23T09:30:00Z or \
-                 2026-11-23T10:30:00+01:00, in the years 1970 to 9999",
+                 2026-11-23T10:30:00+01:00, in the years 0001 to 9999",
             )
         };
-        if !has_rfc3339_shape(text.as_bytes()) {
-            return Err(wrong());
-        }
-        let time: jiff::Timestamp = match text.parse() {
-            Ok(time) => time,
-            Err(_) if is_end_of_9999(text) => return Ok(Self::MAX),
-            Err(_) => return Err(wrong()),
-        };
-        let nanos = u128::try_from(time.as_nanosecond()).map_err(|_| wrong())?;
-        let millis = u64::try_from(nanos.div_ceil(1_000_000)).map_err(|_| wrong())?;
+        let fraction = rfc3339_fraction(text.as_bytes()).ok_or_else(wrong)?;
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| wrong())?;
+        let finer_than_millis = fraction.iter().skip(3).any(|&digit| digit != b'0');
+        let millis = time.timestamp_millis() + i64::from(finer_than_millis);
+        // A time before 1970 is negative.
+        let millis = u64::try_from(millis).unwrap_or(Self::MIN.0);
         Ok(Self(millis.min(Self::MAX.0)))
     }
 }
 
-/// People write `9999-12-31T23:59:59Z` for "no bound"; jiff leaves out the last two days of time.
-fn is_end_of_9999(text: &str) -> bool {
-    let date_time = text.get(..19).map(str::parse::<jiff::civil::DateTime>);
-    matches!(date_time, Some(Ok(date_time)) if date_time.date() >= jiff::civil::date(9999, 12, 30))
-}
-
-/// jiff also reads forms of ISO 8601 that RFC 3339 section 5.6 leaves out (a space for the `T`,
-/// hours without minutes, an offset of hours only, a zone in brackets).
-fn has_rfc3339_shape(text: &[u8]) -> bool {
-    let Some((date_time, rest)) = text.split_at_checked(19) else {
-        return false;
-    };
+/// Returns the digits of the fraction of a second if the text has the shape that RFC 3339, section
+/// 5.6, requires. chrono also reads a space for the `T` and a year of `0000`.
+fn rfc3339_fraction(text: &[u8]) -> Option<&[u8]> {
+    let (date_time, rest) = text.split_at_checked(19)?;
     let shaped = date_time
         .iter()
         .zip(b"0000-00-00T00:00:00")
@@ -132,18 +185,18 @@ fn has_rfc3339_shape(text: &[u8]) -> bool {
             b'0' => byte.is_ascii_digit(),
             shape => byte.eq_ignore_ascii_case(shape),
         });
-    let offset = match rest {
+    if !shaped || date_time.starts_with(b"0000") {
+        return None;
+    }
+    let (fraction, offset) = match rest {
         [b'.', digits @ ..] => {
-            let end = digits
+            let len = digits
                 .iter()
                 .take_while(|byte| byte.is_ascii_digit())
                 .count();
-            if end == 0 {
-                return false;
-            }
-            &digits[end..]
+            (len > 0).then(|| digits.split_at(len))?
         }
-        rest => rest,
+        rest => (&[][..], rest),
     };
     let offset_ok = match offset {
         [b'Z' | b'z'] => true,
@@ -152,14 +205,15 @@ fn has_rfc3339_shape(text: &[u8]) -> bool {
         }
         _ => false,
     };
-    shaped && offset_ok
+    offset_ok.then_some(fraction)
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = i64::try_from(self.0).map_err(|_| fmt::Error)?;
-        let time = jiff::Timestamp::from_millisecond(millis).map_err(|_| fmt::Error)?;
-        write!(f, "{time:.3}")
+        let mut text = *TEXT;
+        self.write_text(&mut text);
+        // All bytes are ASCII.
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -171,7 +225,10 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let mut text = *TEXT;
+        self.write_text(&mut text);
+        // All bytes are ASCII.
+        serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -186,28 +243,69 @@ impl<'de> Deserialize<'de> for Timestamp {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Timestamp, Error> {
+        text.parse()
+    }
+
     #[test]
-    fn the_last_millisecond_prints_and_parses() {
-        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.000Z");
-        for text in [
-            "9999-12-30T22:00:00.999Z",
-            "9999-12-31T23:59:59.999Z",
-            "9999-12-31T23:59:59-12:00",
+    fn the_bounds_print_and_parse() {
+        for (time, text) in [
+            (Timestamp::MIN, "1970-01-01T00:00:00.000Z"),
+            (Timestamp::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
-            assert_eq!(text.parse::<Timestamp>().unwrap(), Timestamp::MAX);
+            assert_eq!(time.to_string(), text);
+            assert_eq!(parse(text).unwrap(), time);
         }
-        assert_eq!(Timestamp::MIN.to_string(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn times_beyond_the_bounds_are_read_as_the_bounds() {
+        for text in [
+            "0001-01-01T00:00:00Z",
+            "1969-12-31T23:59:59.999Z",
+            "1970-01-01T00:00:00+23:59",
+        ] {
+            assert_eq!(parse(text).unwrap(), Timestamp::MIN, "{text}");
+        }
+        for text in ["9999-12-31T23:59:59.9999Z", "9999-12-31T23:59:59-12:00"] {
+            assert_eq!(parse(text).unwrap(), Timestamp::MAX, "{text}");
+        }
     }
 
     #[test]
     fn finer_digits_round_up() {
-        let exact: Timestamp = "2026-01-01T00:00:00.001Z".parse().unwrap();
-        let finer: Timestamp = "2026-01-01T00:00:00.000000001Z".parse().unwrap();
-        assert_eq!(finer, exact);
+        let exact = parse("2026-01-01T00:00:00.001Z").unwrap();
+        for text in [
+            "2026-01-01T00:00:00.0000001Z",
+            "2026-01-01T00:00:00.000000001Z",
+            "2026-01-01T00:00:00.0000000000001Z",
+            "2026-01-01T00:00:00.001000000000Z",
+            "2026-01-01T00:00:00.0010Z",
+        ] {
+            assert_eq!(parse(text).unwrap(), exact, "{text}");
+        }
     }
 
     #[test]
-    fn what_is_not_rfc_3339_is_refused() {
+    fn a_leap_second_is_the_start_of_the_next_minute() {
+        assert_eq!(
+            parse("2016-12-31T23:59:60Z").unwrap(),
+            parse("2017-01-01T00:00:00Z").unwrap()
+        );
+    }
+
+    #[test]
+    fn chrono_and_the_system_read_the_same_time() {
+        let time = parse("2026-11-26T07:32:37.123Z").unwrap();
+        let utc = DateTime::<Utc>::from(time);
+        assert_eq!(utc.to_rfc3339(), "2026-11-26T07:32:37.123+00:00");
+        assert_eq!(Timestamp::try_from(utc).unwrap(), time);
+        assert_eq!(Timestamp::try_from(SystemTime::from(time)).unwrap(), time);
+        assert!(Timestamp::try_from(DateTime::<Utc>::MIN_UTC).is_err());
+    }
+
+    #[test]
+    fn text_that_is_not_rfc_3339_is_refused() {
         for text in [
             "",
             "2026-01-01",
@@ -216,14 +314,21 @@ mod tests {
             "2026-01-01T00:00Z",
             "2026-01-01T00:00:00+01",
             "2026-01-01T00:00:00 01:00",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+25:00",
+            "2026-01-01T00:00:00-23:60",
             "2026-01-01T00:00:00+01:00[Europe/Paris]",
             "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:61Z",
             "2026-13-01T00:00:00Z",
-            "1969-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
             "９９99-01-01T00:00:00Z",
         ] {
-            let error = text.parse::<Timestamp>().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Malformed, "{text}");
+            assert_eq!(
+                parse(text).unwrap_err().kind(),
+                ErrorKind::Malformed,
+                "{text}"
+            );
         }
     }
 }

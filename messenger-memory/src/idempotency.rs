@@ -1,4 +1,4 @@
-//! Idempotency keys: who claimed which, for a while.
+//! Idempotency keys and the claims that hold them.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -6,20 +6,20 @@ use std::time::{Duration, Instant};
 
 use messenger_core::{Claim, IdempotencyKey, Reservation, UserId};
 
-/// The claims, and in which order they end. All live equally long, so that is the order in which
+/// The claims, and the order in which they end. All live equally long, so it is the order in which
 /// they were made.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     claims: HashMap<Name, Claim>,
-    /// `None` for an end beyond what an [`Instant`] can hold.
+    /// `None` for an end beyond the range of [`Instant`].
     ends: VecDeque<(Option<Instant>, Name)>,
 }
 
 type Name = (UserId, IdempotencyKey);
 
 impl Keys {
-    /// Claims the key, unless it is claimed: then gives that claim. Before, drops the claims that
-    /// have ended, and the oldest while there are too many.
+    /// Claims the key if it is free, and returns the claim that holds it. Drops claims that have
+    /// ended before, and the oldest ones if there are too many after.
     pub(crate) fn reserve(
         &mut self,
         reservation: &Reservation,
@@ -42,11 +42,11 @@ impl Keys {
     }
 
     fn drop_ended(&mut self, now: Instant) {
-        while let Some((_, name)) = self
-            .ends
-            .pop_front_if(|(end, _)| end.is_some_and(|end| end <= now))
+        while let Some((Some(end), name)) = self.ends.front()
+            && *end <= now
         {
-            self.claims.remove(&name);
+            self.claims.remove(name);
+            self.ends.pop_front();
         }
     }
 

@@ -1,4 +1,5 @@
-//! A messenger [`Store`] in ordered maps: the embedded default.
+//! A messenger [`Store`] in ordered maps: for tests, trials and caches. It keeps nothing when the
+//! process ends.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -11,46 +12,48 @@
 //! messenger.send(NewMessage::new(alice, bob.clone(), "Hello, Bob")?).await?;
 //!
 //! let inbox = messenger.inbox(&bob, InboxQuery::new()).await?;
-//! assert_eq!(inbox.items[0].last_message().preview().as_str(), "Hello, Bob");
+//! let preview = inbox.items[0].last_message().preview();
+//! assert_eq!(preview.map(|preview| preview.as_str()), Some("Hello, Bob"));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A page is O(log n + page), a send O(log n). Everything is kept in memory until the store is
-//! dropped; nothing is written to disk.
+//! A page is O(log n + page), a write O(log n). Counting unread messages is O(messages above the
+//! marker), and stops at the cap. Everything is kept until the store is dropped.
 //!
 //! # Locks
 //!
-//! There is no lock of the whole store. Conversations, and inboxes, are kept in a concurrent hash map
-//! whose buckets have a lock each, so a call waits for another one only when both are about the same
-//! conversation or user, or about two that share a bucket of 32. A page copies its rows under one such
-//! lock, which other pages share. A send holds that of its conversation until the message is
-//! everywhere, and within it takes those of the two inboxes, one after the other: so whoever finds a
-//! message in a history finds it in both inboxes too. None is held across an await.
+//! There is no lock of the whole store. Conversations and inboxes are in concurrent hash maps with a
+//! lock for each bucket, so a call waits for another one only if both are about the same conversation
+//! or user, or about two that share a bucket of 32. A page copies its rows under one such lock, which
+//! other pages share. A write holds the lock of its conversation until all views are up to date, and
+//! takes those of the two inboxes within it, one after the other. So a reader who finds a message in
+//! a history also finds it in both inboxes. No lock is held across an await.
 
 mod history;
 mod idempotency;
 mod inbox;
+mod merge;
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use messenger_core::{
-    Claim, Conversation, ConversationId, Error, Message, MessageId, Reservation, Slice, Store,
-    UserId,
+    Claim, Conversation, ConversationId, Error, InboxEntry, LogKey, Logged, Message, MessageId,
+    Position, ReadMarker, Reservation, Revision, Store, UserId,
 };
 use parking_lot::Mutex;
 use scc::HashMap;
 
-use history::History;
+use history::{History, Relisted};
 use idempotency::Keys;
 use inbox::Inbox;
 
 /// Keeps everything in the memory of this process.
 ///
-/// Its calls never fail and never wait for anything but a lock held for one page or one send.
+/// Its calls never fail, and never wait for anything but a lock held for one page or one write.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     histories: HashMap<ConversationId, History>,
@@ -59,7 +62,7 @@ pub struct MemoryStore {
     options: MemoryOptions,
 }
 
-/// How much a [`MemoryStore`] remembers beside messages.
+/// Options of a [`MemoryStore`]: how long and how many idempotency keys it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct MemoryOptions {
@@ -68,7 +71,7 @@ pub struct MemoryOptions {
 }
 
 impl MemoryOptions {
-    /// Idempotency keys are kept for 24 hours, and the newest 1,000,000 of them.
+    /// Returns the defaults: keys are kept for 24 hours, at most the newest 1,000,000.
     pub fn new() -> Self {
         Self {
             key_retention: Duration::from_secs(24 * 60 * 60),
@@ -76,14 +79,15 @@ impl MemoryOptions {
         }
     }
 
-    /// For how long an idempotency key is kept after its first use.
+    /// Sets how long an idempotency key is kept after its first use.
     pub fn with_key_retention(mut self, retention: Duration) -> Self {
         self.key_retention = retention;
         self
     }
 
-    /// How many idempotency keys are kept. Beyond that the oldest makes room for a new one, and a
-    /// send that repeats it makes a new message.
+    /// Sets how many idempotency keys are kept, over all senders. Beyond that the oldest one is
+    /// dropped, and a send that repeats it makes a new message. At 100 keyed sends a second, a million
+    /// keys last for under three hours.
     pub fn with_max_keys(mut self, max_keys: usize) -> Self {
         self.max_keys = max_keys;
         self
@@ -97,35 +101,52 @@ impl Default for MemoryOptions {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty store with other bounds.
+    /// Creates an empty store with options.
     pub fn with_options(options: MemoryOptions) -> Self {
         Self {
             options,
             ..Self::default()
         }
     }
+
+    /// Brings both inboxes up to date. The caller holds the lock of the history.
+    fn relist(&self, relisted: &Relisted) {
+        for user in relisted.now.conversation.participants() {
+            self.inboxes
+                .entry_sync(user.clone())
+                .or_default()
+                .relist(relisted);
+        }
+    }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn append(&self, message: &Message) -> Result<(), Error> {
-        // Without an await in between: a future that is dropped has done all of it or nothing.
+    // No await stands between the changes of a write, so a dropped future has done all or nothing.
+
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
         let mut history = self
             .histories
             .entry_sync(message.conversation_id())
             .or_default();
-        if let Some(risen) = history.add(message) {
-            for user in risen.conversation.participants() {
-                self.inboxes
-                    .entry_sync(user.clone())
-                    .or_default()
-                    .raise(&risen);
-            }
+        if let Some(relisted) = history.put(key, message) {
+            self.relist(&relisted);
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        let mut history = self
+            .histories
+            .entry_sync(marker.conversation.id())
+            .or_default();
+        if let Some(relisted) = history.mark(key, marker) {
+            self.relist(&relisted);
         }
         Ok(())
     }
@@ -142,21 +163,75 @@ impl Store for MemoryStore {
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
-        let page = |_: &_, history: &History| history.slice(slice);
+        let page = |_: &_, history: &History| history.page(below, limit);
         let page = self.histories.read_sync(&conversation, page);
         Ok(page.unwrap_or_default())
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        let page = self.inboxes.read_sync(user, |_, inbox| inbox.slice(slice));
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
+        let page = |_: &_, history: &History| history.log_page(above, limit);
+        let page = self.histories.read_sync(&conversation, page);
         Ok(page.unwrap_or_default())
     }
 
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let page = |_: &_, inbox: &Inbox| inbox.page(user, below, limit);
+        let page = self.inboxes.read_sync(user, page);
+        Ok(page.unwrap_or_default())
+    }
+
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error> {
+        let page = |_: &_, inbox: &Inbox| inbox.log_page(user, above, limit);
+        let page = self.inboxes.read_sync(user, page);
+        Ok(page.unwrap_or_default())
+    }
+
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        let listing = |_: &_, history: &History| history.listing();
+        let listing = self.histories.read_sync(&conversation, listing).flatten();
+        Ok(listing
+            .filter(|listing| listing.conversation.participants().contains(user))
+            .map(|listing| listing.entry(user)))
+    }
+
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let now = |_: &_, history: &History| history.conversation();
-        Ok(self.histories.read_sync(&id, now).flatten())
+        let listing = |_: &_, history: &History| history.listing();
+        let listing = self.histories.read_sync(&id, listing).flatten();
+        Ok(listing.map(|listing| listing.conversation.clone()))
+    }
+
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error> {
+        let count = |_: &_, history: &History| history.unread(reader, above, cap);
+        let count = self.histories.read_sync(&conversation, count);
+        Ok(count.unwrap_or_default())
     }
 
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
@@ -178,10 +253,18 @@ impl Store for MemoryStore {
     fn settle(&self) -> Duration {
         Duration::ZERO
     }
+
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
+    fn newest(&self) -> Option<Revision> {
+        None
+    }
 }
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct Readme;

@@ -1,183 +1,242 @@
-//! What a store must do.
+//! The contract between the messenger and a store.
 
 use std::fmt;
-use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{
-    Claim, Conversation, ConversationId, Error, Message, MessageId, Position, Reservation, UserId,
-};
+use crate::error::Error;
+use crate::ids::{ConversationId, LogKey, MessageId, Position, Revision, UserId};
+use crate::model::{Claim, Conversation, InboxEntry, Message, ReadMarker, Reservation};
 
 mod forward;
+mod measured;
+mod wrapped;
 
-/// Keeps messages, and the three views of them: histories, inboxes and conversations.
+pub use measured::Measured;
+pub use wrapped::{Wrap, Wrapped};
+
+/// The greatest limit that a store is asked for: a full page, and one item that shows whether there
+/// are more.
+pub const MAX_LIMIT: usize = crate::paging::Limit::MAX.get() + 1;
+
+/// How long before a call of [`Store::put`] or [`Store::mark`] its log key may have been made. The
+/// [`Messenger`](crate::Messenger) makes a fresh key if more time has passed.
+pub const MAX_KEY_AGE: Duration = Duration::from_millis(500);
+
+/// An item of a log, with its log key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a store must be able to write it"
+)]
+pub struct Logged<T> {
+    /// The place of the change in the log.
+    pub key: LogKey,
+    /// The item as it is now.
+    pub item: T,
+}
+
+/// Keeps messages and read markers, and shows them as histories and inboxes.
 ///
-/// A store moves plain positions and rows. It never sees a cursor, a page token, or a limit out of
-/// bounds: the [`Messenger`](crate::Messenger) above it holds those rules, once for every store.
+/// A store moves plain positions and rows. It never sees a cursor or an unchecked limit: the
+/// [`Messenger`](crate::Messenger) above it applies those rules, once for all stores.
+///
+/// # Terms
+///
+/// - The **place** of a message in a history is its id. The place of an entry in an inbox is the id
+///   of its last message.
+/// - The **log** of a list is what catching up follows. Every [`put`](Self::put) and
+///   [`mark`](Self::mark) has a log key. In the log of a history a message stands at its id and at
+///   each log key of a `put` of it. An inbox entry stands once, at the greatest of its place and
+///   the log keys of all changes to its conversation: of its messages, also of older ones, and of
+///   both read markers. Without changes the log is the list.
+/// - The **greatest version** of a message ([`Version`](crate::Version)) is the message.
 ///
 /// # The contract
 ///
-/// Each case of the suite in the `testing` module (feature `testing`) names the rule it checks.
+/// Each case of the conformance suite (feature `conformance`) names the rule that it checks.
 ///
-/// 1. **Append is idempotent.** The same message appended twice is there once.
-/// 2. **Read your writes.** After `append` answers `Ok`, every read that starts later sees the
-///    message: in the history, in both inboxes and in the conversation.
-/// 3. **Histories are totally ordered by id.** Bounds are exclusive. At any limit nothing is
-///    missing and nothing comes twice.
-/// 4. **The order of appends does not matter.** Any permutation of the same messages gives the
-///    same histories, inboxes and conversations. (Imports of old messages rely on it.)
-/// 5. **An inbox lists each of the user's conversations exactly once**, by last message id, newest
-///    first.
-/// 6. **Concurrent appends lose nothing.** The last message is the one with the greatest id.
-/// 7. **Walk and catch-up are complete under concurrent appends**, for every append acknowledged
-///    within the store's [settle time](Store::settle) of its id. (Imports of past messages and
-///    retries of an old key sort where their id says.)
-/// 8. **All or nothing, in the end.** An append whose outcome is unknown (a dropped future, a
-///    timeout) is in the end in all views or in none; appending it again makes it all. (The same id
-///    with another content is outside of the contract.)
-/// 9. **A reservation of (sender, key) has one winner** under any concurrency, and gives everyone
-///    the winner's claim.
+/// 1. **Writes are idempotent.** Repeating a `put` or a `mark`, under the same or another log key,
+///    changes nothing but the log.
+/// 2. **Read your writes.** After a write returns `Ok`, every read that starts later sees it: in the
+///    history, in both inboxes, in the logs, and by id.
+/// 3. **Histories are totally ordered by id.** Bounds are exclusive. At any limit nothing is missing
+///    and nothing is returned twice.
+/// 4. **The order of writes does not matter.** Any permutation of the same versions and markers
+///    yields the same histories, inboxes and entries. A version is complete by itself: an edit may
+///    arrive before the message it edits, or without it.
+/// 5. **An inbox lists each of the user's conversations exactly once**, at the id of its last
+///    message.
+/// 6. **Concurrent writes lose nothing.** The message with the greatest id is the last message; the
+///    greatest version of a message is its state, in histories and in previews.
+/// 7. **Catching up through the log is complete** under concurrent writes, for every write
+///    acknowledged within the store's [settle time](Self::settle) of its log key. No change is left
+///    out because a later one is known already.
+/// 8. **All or nothing, in the end.** A write whose outcome is unknown (a dropped future, a timeout)
+///    is eventually in all views or in none. Repeating it completes it.
+/// 9. **A reservation of (sender, key) has one winner** under any concurrency, and everyone gets the
+///    winner's claim.
 /// 10. **What does not exist is empty or `None`**, not an error.
-/// 11. **A read gives min(limit, available) items**, whatever buckets, pages or tombstones lie
+/// 11. **A read returns min(limit, available) items**, whatever buckets, pages or tombstones lie in
 ///     between.
 /// 12. **A page costs what it holds**, not what the history or the inbox holds. A store may add a
 ///     bound that it states.
+/// 13. **An unsend is final and the text is gone.** Once it is acknowledged no read returns the text,
+///     and no later write brings it back: not an edit, not a repeated send.
+/// 14. **Read markers only move forward.** A `mark` moves the reader's `read_up_to` and the other
+///     participant's `seen_up_to`, both or neither. A message does not move them.
+/// 15. **The number of unread messages** is that of the messages above a position that others sent
+///     and that are not unsent, up to a cap, whatever the order of writes.
 ///
 /// # What a store may assume
 ///
-/// - `slice.limit` is 1 to [`Slice::MAX_LIMIT`], and positions have the form of a UUIDv7.
-/// - A message's conversation is that of its sender and receiver, and they differ.
-/// - No id is further in the future than [`Clock::MAX_AHEAD`](crate::Clock::MAX_AHEAD).
+/// - `limit` is 1 to [`MAX_LIMIT`], and positions have the form of a UUIDv7.
+/// - The conversation of a message is that of its sender and receiver, and they differ.
+/// - A log key was made at most [`MAX_KEY_AGE`] before the call, except for imports, whose key is
+///   the message's id. The key of a version that was sent on time is its id; every other key is
+///   greater than the message's id.
+/// - The reader of a marker takes part in the conversation, and the marker names one of its messages.
 ///
 /// # Errors and dropped futures
 ///
-/// A store says with [`Error::outcome`] what became of a write, and `NotApplied` only when nothing
-/// was written and nothing will be. It keeps its own time limit: a call never waits for ever. A
-/// future may be dropped at any await, and the process may end there; rule 8 holds then too.
+/// A write that fails says what became of it with [`Error::outcome`](crate::Error::outcome):
+/// `NotApplied` only if nothing was written and nothing will be, otherwise `Unknown` (for example if
+/// a commit fails). A store has its own time limit: no call waits forever. A row that cannot be
+/// decoded is [`ErrorKind::Corrupt`](crate::ErrorKind::Corrupt), never an error about the caller's
+/// input.
 ///
-/// # Writing one
+/// A future may be dropped at any await, and the process may end there; rule 8 holds then too.
 ///
-/// Every method is required: a wrapper cannot forget one. `&S`, `Box<S>` and `Arc<S>` forward, so
-/// `Arc<dyn Store>` is a store. The suite tells when it is done, and the example
-/// `examples/custom_store.rs` is a small one from end to end.
+/// # Implementing it
+///
+/// Put `#[async_trait]` (crate `async-trait` 0.1) on the impl. A store with blocking I/O runs it on
+/// threads of its own. All methods are required, so that a wrapper cannot forget one. `&S`, `Box<S>`
+/// and `Arc<S>` forward, so `Arc<dyn Store>` is a store; [`Wrapped`] forwards and overrides. The
+/// example `examples/custom_store.rs` is a small store from end to end.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
-    /// Adds a message: to its conversation's history, to the inbox of each participant, and to the
-    /// conversation. Rules 1, 2, 4, 6 and 8.
+    /// Writes a version of a message: to its conversation, to the history, to the inbox of each
+    /// participant, and to the logs of all three under `key`. Rules 1, 2, 4, 6, 7, 8 and 13.
     ///
     /// # Errors
     ///
-    /// With the outcome: `NotApplied` when nothing was and will be written, else `Unknown`. An
-    /// error without an outcome counts as `Unknown`.
+    /// With the outcome. An error without an outcome counts as `Unknown`.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, the message is in the end in all views or in none.
-    async fn append(&self, message: &Message) -> Result<(), Error>;
+    /// If the future is dropped, the version is eventually in all views or in none.
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error>;
 
-    /// The message with this id in this conversation. Rules 2 and 10.
+    /// Moves a read marker forward, and logs it in both inboxes under `key`. A marker that is behind
+    /// the present one changes nothing but the log. Rules 1, 2, 4, 7, 8 and 14.
+    ///
+    /// # Errors
+    ///
+    /// As for [`put`](Self::put).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the marker is eventually in both inboxes or in none.
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error>;
+
+    /// Returns the message with this id in this conversation. Rules 2, 6, 10 and 13.
     async fn message(
         &self,
         conversation: ConversationId,
         id: MessageId,
     ) -> Result<Option<Message>, Error>;
 
-    /// A slice of the messages of a conversation, in the slice's order. Rules 2, 3, 10, 11
-    /// and 12.
+    /// Returns up to `limit` messages of a conversation with ids below a position, or the newest
+    /// ones without it, newest first. Rules 2, 3, 6, 10, 11, 12 and 13.
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error>;
 
-    /// A slice of the conversations of a user, placed by their last message's id, in the slice's
-    /// order. Rules 2, 5, 10, 11 and 12.
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error>;
+    /// Returns the first `limit` items of the log of a history with keys above a position, in
+    /// ascending order of the key. A message that stands there at several keys may be returned at
+    /// each of them, or only at the greatest, always as it is now. Rules 2, 7, 10, 11, 12 and 13.
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error>;
 
-    /// The conversation with its last message; `None` until it has one. Rules 2, 6 and 10.
+    /// Returns up to `limit` entries of a user's inbox with places below a position, or the first
+    /// ones without it, greatest place first. Rules 2, 5, 6, 10, 11, 12 and 13.
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error>;
+
+    /// Returns the first `limit` entries of the log of an inbox with keys above a position, in
+    /// ascending order of the key, each entry once. Rules 2, 5, 7, 10, 11, 12 and 13.
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error>;
+
+    /// Returns a conversation as one of its users sees it; `None` if it does not exist or the user
+    /// takes no part. Rules 2, 6, 10, 13 and 14.
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error>;
+
+    /// Returns a conversation; `None` until it has a message. Rules 2 and 10.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error>;
 
-    /// Claims an idempotency key for a message, and gives the claim that holds it: this one, or an
-    /// earlier one. Rule 9. How long and how many keys are kept is the store's to state; 24 hours
-    /// is what clients expect.
+    /// Returns the number of messages with ids above a position that were sent by others than the
+    /// reader and are not unsent. Counting stops at `cap`, which is 1 to [`MAX_LIMIT`]. Rules 2, 10
+    /// and 15.
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error>;
+
+    /// Claims an idempotency key for a message, and returns the claim that holds the key: this one
+    /// or an earlier one. A store states how long and how many keys it keeps; clients expect 24
+    /// hours. Rule 9.
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, the key may be claimed. A later call gives the claim.
+    /// If the future is dropped, the key may be claimed. A later call returns the claim.
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error>;
 
-    /// Whether the store can take calls now.
+    /// Checks that the store can take calls now.
     ///
     /// # Errors
     ///
-    /// When it cannot, with what is wrong.
+    /// If it cannot, with the cause.
     async fn health(&self) -> Result<(), Error>;
 
-    /// How long after an id was made, in *another* process, its message may still show. Zero for a
-    /// store that only this process writes; else the write timeout plus the tolerated difference
-    /// of clocks.
+    /// Returns how long after a log key was made, in **another** process, its change may still
+    /// become visible. Zero for a store that only this process writes to. Otherwise the sum of
+    /// [`MAX_KEY_AGE`], the write timeout, and twice the tolerated difference between a clock and
+    /// the true time.
     fn settle(&self) -> Duration;
-}
 
-/// Which part of an ordered list is read, and from which end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "tests of stores must be able to write it"
-)]
-pub struct Slice {
-    /// Only items above this position (exclusive).
-    pub above: Option<Position>,
-    /// Only items below this position (exclusive).
-    pub below: Option<Position>,
-    /// From which end items are taken, and how they are given.
-    pub order: Order,
-    /// How many items at most: 1 to [`Slice::MAX_LIMIT`].
-    pub limit: usize,
-}
+    /// Returns the smallest log key of the writes in **this** process that may still become visible
+    /// although their futures were dropped; `None` if there are none. A store that hands writes to
+    /// a thread of its own, which finishes them in any case, needs it. For a store with a settle
+    /// time, which covers dropped futures too, it is `None`.
+    fn in_flight(&self) -> Option<LogKey>;
 
-impl Slice {
-    /// The largest limit: a full page and the one item that tells whether there is more.
-    pub const MAX_LIMIT: usize = 101;
-
-    /// The newest items, newest first.
-    pub const fn newest(limit: usize) -> Self {
-        Self {
-            above: None,
-            below: None,
-            order: Order::NewestFirst,
-            limit,
-        }
-    }
-
-    /// The bounds as a range of message ids, for a store with an ordered map; `None` when no id can
-    /// lie between them (a standard map panics on such a range).
-    pub fn range(&self) -> Option<(Bound<MessageId>, Bound<MessageId>)> {
-        if let (Some(above), Some(below)) = (self.above, self.below)
-            && above >= below
-        {
-            return None;
-        }
-        let bound = |position: Option<Position>| {
-            position.map_or(Bound::Unbounded, |at| Bound::Excluded(at.as_bound()))
-        };
-        Some((bound(self.above), bound(self.below)))
-    }
-
-    /// Whether a position lies within both bounds.
-    pub fn contains(&self, position: Position) -> bool {
-        self.above.is_none_or(|above| above < position)
-            && self.below.is_none_or(|below| position < below)
-    }
-}
-
-/// From which end of a slice items are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Order {
-    /// The greatest ids first.
-    NewestFirst,
-    /// The smallest ids first.
-    OldestFirst,
+    /// Returns the greatest revision or log key that the store held when it was opened; `None` if
+    /// it was empty or does not know. The [`Messenger`](crate::Messenger) starts its clock above it,
+    /// so that a system clock that stepped back between two runs cannot make ids below positions
+    /// already handed out. Only a durable store that one process writes to needs it.
+    fn newest(&self) -> Option<Revision>;
 }

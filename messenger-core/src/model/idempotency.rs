@@ -1,4 +1,4 @@
-//! Idempotency keys: sending once, however often a client asks.
+//! Idempotency keys: a send that is repeated under the same key is one message.
 
 use std::fmt;
 
@@ -6,22 +6,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-use crate::{Error, ErrorKind, MessageId, NewMessage, Subject, UserId};
+use super::NewMessage;
+use crate::error::{Error, ErrorKind, Subject};
+use crate::ids::{MessageId, UserId};
 
-/// A client's name for one send: 1 to 255 visible ASCII characters (`!` to `~`). Two sends of one
-/// sender under the same key are one message.
+/// A client's name for one send: 1 to 255 visible ASCII characters (`!` to `~`). Sends of one sender
+/// under the same key are one message, for as long as the store keeps the key (24 hours by default).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(SmolStr);
 
 impl IdempotencyKey {
-    /// The longest key, in bytes.
+    /// The greatest length, in bytes.
     pub const MAX_LEN: usize = 255;
 
-    /// Takes a text as a key.
+    /// Converts a text to a key.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Malformed`] when it is empty, too long, or holds another character.
+    /// [`ErrorKind::Malformed`] if it is empty, too long, or contains another character.
     pub fn new(key: impl AsRef<str>) -> Result<Self, Error> {
         let key = key.as_ref();
         let well_formed = (1..=Self::MAX_LEN).contains(&key.len())
@@ -30,13 +32,16 @@ impl IdempotencyKey {
             return Err(Error::about(
                 ErrorKind::Malformed,
                 Subject::IdempotencyKey,
-                "an idempotency key must have 1 to 255 visible ASCII characters, such as a UUID",
+                format!(
+                    "an idempotency key must have 1 to {} visible ASCII characters, such as a UUID",
+                    Self::MAX_LEN
+                ),
             ));
         }
         Ok(Self(SmolStr::new(key)))
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -47,6 +52,19 @@ impl std::str::FromStr for IdempotencyKey {
 
     fn from_str(key: &str) -> Result<Self, Error> {
         Self::new(key)
+    }
+}
+
+impl AsRef<str> for IdempotencyKey {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl From<Uuid> for IdempotencyKey {
+    fn from(key: Uuid) -> Self {
+        let mut buffer = Uuid::encode_buffer();
+        Self(SmolStr::new(key.hyphenated().encode_lower(&mut buffer)))
     }
 }
 
@@ -75,18 +93,18 @@ impl<'de> Deserialize<'de> for IdempotencyKey {
     }
 }
 
-/// What a send under a key says: a hash of receiver and content, by which the same payload is
-/// known again. A UUIDv5, so 122 bits of SHA-1: whoever makes two payloads collide gets a replay
-/// of their own message, and nobody else's.
+/// A hash of the payload of a keyed send, receiver and content, by which the same payload is
+/// recognized. It is a UUIDv5, so 122 bits of SHA-1: a sender who makes two payloads collide gets a
+/// replay of their own message, and of nobody else's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(Uuid);
 
 impl Fingerprint {
-    /// The fingerprint of a message to be sent.
+    /// Returns the fingerprint of a message to be sent.
     pub fn of(message: &NewMessage) -> Self {
         const PAYLOADS: Uuid = Uuid::from_u128(0xe0a4c2d6_9b1f_4e0b_8f6d_1c2a7d5e9f30);
         let (receiver, content) = (message.receiver_id().as_str(), message.content().as_str());
-        // No user id holds a NUL, so the two cannot run into each other.
+        // No user id contains a NUL, so the two parts cannot be confused.
         let mut payload = Vec::with_capacity(receiver.len() + 1 + content.len());
         payload.extend_from_slice(receiver.as_bytes());
         payload.push(0);
@@ -94,7 +112,7 @@ impl Fingerprint {
         Self(Uuid::new_v5(&PAYLOADS, &payload))
     }
 
-    /// The fingerprint as a UUID, for a store to keep.
+    /// Returns the fingerprint as a UUID, for a store to keep.
     pub const fn as_uuid(self) -> Uuid {
         self.0
     }
@@ -106,20 +124,20 @@ impl From<Uuid> for Fingerprint {
     }
 }
 
-/// A claim to a key: "under this key of mine I send the message with this id and payload".
+/// A request to claim a key of a sender for a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reservation {
-    /// Who sends. Keys of different senders have nothing to do with each other.
+    /// The sender. Keys of different senders are independent.
     pub sender_id: UserId,
     /// The sender's key.
     pub key: IdempotencyKey,
-    /// What the key is to stand for.
+    /// The message that the key stands for, if no earlier claim holds it.
     pub claim: Claim,
 }
 
 impl Reservation {
-    /// A claim of this sender to this key.
+    /// Creates a reservation.
     pub fn new(sender_id: UserId, key: IdempotencyKey, claim: Claim) -> Self {
         Self {
             sender_id,
@@ -129,16 +147,16 @@ impl Reservation {
     }
 }
 
-/// What a key stands for.
+/// The message that a key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "a store must be able to write it"
 )]
 pub struct Claim {
-    /// The id of the one message under the key.
+    /// The id of the message.
     pub message_id: MessageId,
-    /// That message's payload.
+    /// The payload of the message.
     pub fingerprint: Fingerprint,
 }
 

@@ -1,14 +1,16 @@
-//! Messages of the past, from another system.
+//! Past messages from another system.
 
 use uuid::Uuid;
 
-use crate::id::{RANDOM_BITS, Ticks};
-use crate::{Message, MessageId, NewMessage, Timestamp};
+use super::{Message, NewMessage};
+use crate::ids::MessageId;
+use crate::ids::uuid_v7::{RANDOM_BITS, Ticks};
+use crate::time::Timestamp;
 
-/// A message that was made at an earlier time.
+/// A message with a past timestamp; it sorts by that timestamp.
 ///
-/// Give each one the id that it had where it comes from ([`with_source_id`](Self::with_source_id)),
-/// and an import that was cut off can simply be run again: what is there already stays there once.
+/// If each one has its id in the other system ([`with_source_id`](Self::with_source_id)), an import
+/// that was interrupted can be repeated: each message is stored once.
 ///
 /// ```
 /// use messenger_core::{Import, NewMessage};
@@ -28,7 +30,7 @@ pub struct Import {
 }
 
 impl Import {
-    /// A message that was made at this time.
+    /// Creates an import of a message that was created at this time.
     pub fn new(message: NewMessage, created_at: Timestamp) -> Self {
         Self {
             message,
@@ -38,9 +40,9 @@ impl Import {
         }
     }
 
-    /// Places the message among those of the same millisecond: 0 (the default) comes before 1.
-    /// Values beyond 4095 count as 4095. Messages with the same time and number sort at random, or
-    /// by a hash of their source id.
+    /// Sets the order among messages of the same millisecond, 0 (the default) to 4095; greater
+    /// values count as 4095. Messages with the same time and number sort at random, or by a hash of
+    /// their source id.
     pub fn with_sequence(mut self, sequence: u16) -> Self {
         self.sequence = sequence.min(Self::MAX_SEQUENCE);
         self
@@ -59,7 +61,7 @@ impl Import {
 
     pub(crate) fn into_message(self) -> Message {
         let ticks = Ticks(Ticks::start_of(self.created_at).0 | u64::from(self.sequence));
-        // The lowest position is no message's id, so that it lies below all of them.
+        // Never zero: the lowest position lies below every id.
         let random = (self.random & RANDOM_BITS).max(1);
         self.message.with_id(MessageId::from_ticks(ticks, random))
     }
@@ -89,6 +91,6 @@ mod tests {
             .map(|sequence| import("x").with_sequence(sequence).into_message().id())
             .into();
         assert!(ids.is_sorted_by(|a, b| a < b));
-        assert!(ids.iter().all(|id| id.created_at().as_millis() == 1_000));
+        assert!(ids.iter().all(|id| id.timestamp().as_millis() == 1_000));
     }
 }

@@ -1,32 +1,37 @@
-//! The ids that were made and whose messages cannot be seen yet.
+//! The log keys that were made and whose changes may not be visible yet.
 //!
-//! A newer cursor must not move past a message that is still on its way. The smallest id in flight
-//! bounds how far what was read is settled.
+//! A `prev` cursor must not move past a change that is still on its way. The smallest key in flight
+//! bounds the settled position.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::{Clock, MessageId, Position};
+use crate::clock::Clock;
+use crate::ids::{MessageId, Position};
 
-#[derive(Debug, Default)]
+/// The log keys in flight in this process. Cloning shares them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct InFlight {
-    ids: Mutex<BTreeSet<MessageId>>,
+    ids: Arc<Mutex<BTreeSet<MessageId>>>,
 }
 
 impl InFlight {
     /// Makes an id that is in flight until the ticket is dropped.
-    pub(crate) fn begin(&self, clock: &Clock) -> Ticket<'_> {
-        // The id is made under the lock. Between making and noting it, `settled` would otherwise
-        // take the id for settled.
+    pub(crate) fn begin(&self, clock: &Clock) -> Ticket {
+        // The id is made under the lock. Otherwise `settled` could pass it between the two lines.
         let mut ids = self.ids.lock();
         let id = clock.next_id();
         ids.insert(id);
-        Ticket { ids: &self.ids, id }
+        Ticket {
+            in_flight: self.clone(),
+            id,
+        }
     }
 
-    /// The position up to which a read that starts now sees everything that this process will
-    /// ever have appended there.
+    /// Returns the position up to which a read that starts now sees every change that this process
+    /// will ever make there.
     pub(crate) fn settled(&self, clock: &Clock) -> Position {
         let ids = self.ids.lock();
         match ids.first() {
@@ -36,22 +41,22 @@ impl InFlight {
     }
 }
 
-/// An id in flight.
+/// An id in flight. It serves as a message id, a revision or a log key.
 #[derive(Debug)]
-pub(crate) struct Ticket<'a> {
-    ids: &'a Mutex<BTreeSet<MessageId>>,
+pub(crate) struct Ticket {
+    in_flight: InFlight,
     id: MessageId,
 }
 
-impl Ticket<'_> {
+impl Ticket {
     pub(crate) fn id(&self) -> MessageId {
         self.id
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        self.ids.lock().remove(&self.id);
+        self.in_flight.ids.lock().remove(&self.id);
     }
 }
 
@@ -93,7 +98,7 @@ mod tests {
         let (clock, in_flight) = (Clock::new(), InFlight::default());
         let first = in_flight.begin(&clock);
         let second = in_flight.begin(&clock);
-        let below = |ticket: &Ticket<'_>| Position::from(ticket.id()).pred();
+        let below = |ticket: &Ticket| Position::from(ticket.id()).pred();
         assert_eq!(in_flight.settled(&clock), below(&first));
         let (one, two) = (first.id(), second.id());
         drop(first);

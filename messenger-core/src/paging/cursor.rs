@@ -1,27 +1,26 @@
-//! Where a walk stands, and how that travels.
+//! Cursors: a position in a list, and its wire format.
 //!
 //! Pages are found by keyset: a cursor holds the *position* between two items, never a count of
-//! items before it, so a page costs the same at any depth, and the item that the cursor was made
-//! at may be gone. A cursor is stateless: any server can go on from it at any time.
+//! items before it, so a page costs the same at any depth, and the item at the cursor may be gone. A
+//! cursor is stateless: any server can continue from it at any time.
 //!
 //! # Older
 //!
-//! One position: the page holds the items below it.
+//! A `next` cursor holds one position: the page holds the items placed below it.
 //!
 //! # Newer
 //!
-//! An id is made before its message can be seen. So "newer than the newest that I saw" would lose
-//! a message whose id is smaller and which shows later, within one process and the more so between
-//! servers. A newer cursor therefore holds two positions:
+//! A `prev` cursor follows the log of the list: the items at the keys of their changes. A log key is
+//! made before its change becomes visible. Remembering "the newest key I saw" would therefore lose a
+//! change with a smaller key that becomes visible later: within one process if two sends overlap,
+//! and between servers by as much as their clocks differ. So a `prev` cursor holds two positions:
 //!
-//! - `settled`: everything at or below it has been given, and nothing more can come there;
+//! - `settled`: everything at or below it was returned, and nothing new can appear there;
 //! - `at`: how far this round of catching up has read.
 //!
-//! A page goes on above `at`. One that is full leaves `settled` behind and moves `at`; one that is
-//! not ends the round, and the next poll starts above `settled` again. So a poll may repeat the
-//! newest items, and never misses one.
+//! The module `step` says how a page moves them.
 //!
-//! # The wire form
+//! # Wire format
 //!
 //! base64url without padding (RFC 4648, section 5) of: a version byte, a byte for list and
 //! direction, 16 bytes of scope, and one or two positions of 16 bytes: 46 or 67 characters. The
@@ -37,69 +36,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::id::{RANDOM_BITS, Ticks, is_v7, uuid_v7};
-use crate::{ConversationId, Error, ErrorKind, MessageId, Subject, Timestamp, UserId};
+use crate::error::{Error, ErrorKind, Subject};
+use crate::ids::{ConversationId, Position, UserId};
 
-/// A place in the order of messages: that of a message id, or between two ids.
-///
-/// It has the form of a UUIDv7 and sorts as its bytes do, with the message ids.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(Uuid);
-
-impl Position {
-    /// The lowest position. No message has this id.
-    pub const MIN: Self = Self(Uuid::from_u64_pair(0x7000, 1 << 63));
-
-    /// The position below every message of this time and above every earlier one.
-    pub fn start_of(time: Timestamp) -> Self {
-        Self(uuid_v7(Ticks::start_of(time), 0))
-    }
-
-    pub(crate) fn end_of(ticks: Ticks) -> Self {
-        Self(uuid_v7(ticks, RANDOM_BITS))
-    }
-
-    /// The position right below this one; the lowest is its own predecessor.
-    #[must_use]
-    pub fn pred(self) -> Self {
-        let ticks = Ticks::of(self.0);
-        match (self.0.as_u64_pair().1 & RANDOM_BITS, ticks.0) {
-            (0, 0) => self,
-            (0, tick) => Self(uuid_v7(Ticks(tick - 1), RANDOM_BITS)),
-            (random, _) => Self(uuid_v7(ticks, random - 1)),
-        }
-    }
-
-    /// The position as a UUIDv7, as stores compare it with message ids.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-
-    /// The position in the form of an id, to compare with. It need not be any message's.
-    pub(crate) const fn as_bound(self) -> MessageId {
-        MessageId::from_position(self)
-    }
-
-    /// The time of this position, rounded down to the millisecond.
-    pub fn timestamp(self) -> Timestamp {
-        Timestamp::saturating_from_millis(Ticks::of(self.0).millis().into())
-    }
-}
-
-impl From<MessageId> for Position {
-    fn from(id: MessageId) -> Self {
-        Self(id.as_uuid())
-    }
-}
-
-impl fmt::Debug for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Position({})", self.0)
-    }
-}
-
-/// Where a walk through a history or an inbox stands. Opaque: made by the
-/// [`Messenger`](crate::Messenger) with each [`Page`](crate::Page), and given back to it.
+/// A position in a history or an inbox from which to continue. It is opaque: the
+/// [`Messenger`](crate::Messenger) returns it with each [`Page`](crate::Page), and accepts it in a
+/// query.
 ///
 /// ```
 /// # use messenger_core::{Cursor, ErrorKind, Subject};
@@ -113,51 +55,54 @@ pub struct Cursor {
     target: Target,
 }
 
-/// The list that a cursor walks.
+/// The list that a cursor belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
+pub(super) enum Scope {
     History(Uuid),
     Inbox(Uuid),
 }
 
 impl Scope {
-    pub(crate) fn history(conversation: ConversationId) -> Self {
+    pub(super) fn history(conversation: ConversationId) -> Self {
         Self::History(conversation.as_uuid())
     }
 
-    pub(crate) fn inbox(user: &UserId) -> Self {
+    pub(super) fn inbox(user: &UserId) -> Self {
         const USERS: Uuid = Uuid::from_u128(0x5c1f3a52_7c1a_4f0c_9d8e_3b7f20c6a41b);
         Self::Inbox(Uuid::new_v5(&USERS, user.as_str().as_bytes()))
     }
 }
 
-/// Which way a cursor goes, and from where.
+/// The direction of a cursor, and its positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(super) enum Target {
     Older { below: Position },
     Newer { settled: Position, at: Position },
 }
 
 impl Cursor {
-    /// The longest wire form that is read, in characters. (Those made today are shorter; a client
-    /// that stores cursors should have room for this many.)
+    /// The greatest length of the wire format, in characters. Those made today have at most
+    /// [`TYPICAL_LEN`](Self::TYPICAL_LEN); a client that stores cursors should reserve this many.
     pub const MAX_LEN: usize = 256;
+
+    /// The length of the longest cursor that is made today, in characters.
+    pub const TYPICAL_LEN: usize = 67;
 
     const VERSION: u8 = 1;
     const INBOX: u8 = 1;
     const NEWER: u8 = 2;
     const MAX_BYTES: usize = 2 + 3 * 16;
 
-    pub(crate) fn new(scope: Scope, target: Target) -> Self {
+    pub(super) fn new(scope: Scope, target: Target) -> Self {
         Self { scope, target }
     }
 
-    /// Where to go on, if the cursor was made for this list.
+    /// Returns the target if the cursor was made for this list.
     ///
     /// # Errors
     ///
-    /// [`Subject::CursorScope`] when it was made for another list, conversation or user.
-    pub(crate) fn target_in(self, scope: Scope) -> Result<Target, Error> {
+    /// [`Subject::CursorScope`] if it was made for another list, conversation or user.
+    pub(super) fn target_in(self, scope: Scope) -> Result<Target, Error> {
         if self.scope == scope {
             return Ok(self.target);
         }
@@ -184,7 +129,7 @@ impl Cursor {
         ))
     }
 
-    /// Whether the cursor leads to newer items, rather than to older ones.
+    /// Returns whether this is a `prev` cursor, which leads to newer items.
     pub fn is_newer(self) -> bool {
         matches!(self.target, Target::Newer { .. })
     }
@@ -202,9 +147,9 @@ impl Cursor {
         bytes[0] = Self::VERSION;
         bytes[1] = list | direction;
         bytes[2..18].copy_from_slice(scope.as_bytes());
-        bytes[18..34].copy_from_slice(first.0.as_bytes());
+        bytes[18..34].copy_from_slice(first.as_uuid().as_bytes());
         if let Some(second) = second {
-            bytes[34..50].copy_from_slice(second.0.as_bytes());
+            bytes[34..50].copy_from_slice(second.as_uuid().as_bytes());
         }
         (bytes, if second.is_some() { 50 } else { 34 })
     }
@@ -213,14 +158,15 @@ impl Cursor {
         let (&[Self::VERSION, flags], rest) = bytes.split_first_chunk()? else {
             return None;
         };
-        let (chunks, []) = rest.as_chunks::<16>() else {
+        let chunks = rest.chunks_exact(16);
+        if !chunks.remainder().is_empty() {
             return None;
-        };
-        let position = |bytes: [u8; 16]| {
-            let uuid = Uuid::from_bytes(bytes);
-            is_v7(uuid).then_some(Position(uuid))
-        };
-        let (scope, target) = match (flags & Self::NEWER != 0, chunks) {
+        }
+        let uuids: Vec<Uuid> = chunks
+            .map(|bytes| Uuid::from_slice(bytes).ok())
+            .collect::<Option<_>>()?;
+        let position = Position::from_uuid;
+        let (scope, target) = match (flags & Self::NEWER != 0, &uuids[..]) {
             (false, &[scope, below]) => (
                 scope,
                 Target::Older {
@@ -236,7 +182,6 @@ impl Cursor {
             }
             _ => return None,
         };
-        let scope = Uuid::from_bytes(scope);
         let scope = match flags & !Self::NEWER {
             0 => Scope::History(scope),
             Self::INBOX => Scope::Inbox(scope),
@@ -245,7 +190,7 @@ impl Cursor {
         Some(Self { scope, target })
     }
 
-    /// Writes the wire form into the buffer and returns it.
+    /// Writes the wire format into the buffer and returns it.
     fn encode(self, buffer: &mut [u8; Self::MAX_LEN]) -> &str {
         let (bytes, len) = self.to_bytes();
         URL_SAFE_NO_PAD
@@ -279,8 +224,7 @@ impl FromStr for Cursor {
             Error::about(
                 ErrorKind::Malformed,
                 Subject::Cursor,
-                "this is not a cursor; use one from a page as it was given, or none for the first \
-                 page",
+                "this is not a cursor; use one from a page unchanged, or none for the first page",
             )
         })
     }
@@ -303,34 +247,30 @@ impl<'de> Deserialize<'de> for Cursor {
 mod tests {
     use super::*;
 
-    fn position(tick: u64, random: u64) -> Position {
-        Position(uuid_v7(Ticks(tick), random))
-    }
-
     fn cursors() -> [Cursor; 2] {
         let user = UserId::new("u".repeat(128)).unwrap();
         [
             Cursor::new(
                 Scope::inbox(&user),
                 Target::Newer {
-                    settled: position(1, 2),
-                    at: position(3, 4),
+                    settled: Position::of_ticks(1, 2),
+                    at: Position::of_ticks(3, 4),
                 },
             ),
             Cursor::new(
                 Scope::history(Uuid::from_u128(9).into()),
                 Target::Older {
-                    below: position(5, 6),
+                    below: Position::of_ticks(5, 6),
                 },
             ),
         ]
     }
 
     #[test]
-    fn the_wire_form_gives_the_cursor_back() {
+    fn the_wire_format_round_trips() {
         for cursor in cursors() {
             let text = cursor.to_string();
-            assert!(text.len() <= 67);
+            assert!(text.len() <= Cursor::TYPICAL_LEN);
             assert_eq!(text.parse::<Cursor>().unwrap(), cursor);
         }
     }
@@ -358,13 +298,5 @@ mod tests {
             }
             assert!("A".repeat(257).parse::<Cursor>().is_err());
         }
-    }
-
-    #[test]
-    fn positions_step_down_through_the_whole_order() {
-        assert_eq!(position(7, 1).pred(), position(7, 0));
-        assert_eq!(position(7, 0).pred(), position(6, RANDOM_BITS));
-        assert_eq!(Position::MIN.pred(), Position::MIN);
-        assert!(is_v7(position(1 << 12, 0).pred().0));
     }
 }
