@@ -87,11 +87,8 @@ impl fmt::Debug for Call {
 pub(crate) enum Verb {
     Get,
     Post,
-    #[expect(dead_code, reason = "for the calls that change a message")]
     Put,
-    #[expect(dead_code, reason = "for the calls that change a message")]
     Patch,
-    #[expect(dead_code, reason = "for the calls that change a message")]
     Delete,
 }
 

@@ -140,6 +140,11 @@ pub(crate) static LIMIT: Schema = Schema {
     },
 };
 
+pub(crate) static FLAG: Schema = Schema {
+    name: "Flag",
+    build: |_| json!({"type": "boolean", "default": false}),
+};
+
 pub(crate) static CURSOR: Schema = Schema {
     name: "Cursor",
     build: |_| with_description(cursor(), "Opaque: send it back exactly as it was returned."),
@@ -159,11 +164,24 @@ pub(crate) static CONTENT: Schema = Schema {
     name: "Content",
     build: |_| {
         let max = Content::MAX_LEN;
+        let rule = format!("1 to {max} bytes of UTF-8, not only white space.");
+        with_description(content(), &rule)
+    },
+};
+
+/// The shape of content, for members that may also be null.
+pub(crate) fn content() -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": Content::MAX_LEN})
+}
+
+pub(crate) static REVISION: Schema = Schema {
+    name: "Revision",
+    build: |_| {
         json!({
-            "description": format!("1 to {max} bytes of UTF-8, not only white space."),
+            "description": "The version of the message, a UUIDv7: its id, until it is changed.",
             "type": "string",
-            "minLength": 1,
-            "maxLength": max,
+            "format": "uuid",
+            "examples": [EXAMPLE_MESSAGE],
         })
     },
 };

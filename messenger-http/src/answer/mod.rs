@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(crate) use asset::{Asset, CONTENT_SECURITY_POLICY, ETAG, POLICY_OF_TEXT};
 pub use body::Body;
 pub(crate) use body::Payload;
-pub(crate) use page::{LINK, page, page_schema, page_with_example};
+pub(crate) use page::{LINK, List, page, page_schema, page_with_example};
 pub(crate) use problem::{
     Chain, Code, EXAMPLE_REQUEST, Info, PROBLEM, Problem, message_path_of, problem_type,
 };

@@ -4,49 +4,39 @@ use std::fmt::{self, Write as _};
 
 use http::StatusCode;
 use http::header;
-use messenger_core::{Cursor, Limit, Page};
+use messenger_core::{Limit, Page};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Answer, HeaderDoc, Problem, header_value, json_of_about};
 use crate::schema::{self, CURSOR, Components, Schema};
 
-/// The shape of a page in JSON.
-#[derive(Serialize)]
-struct PageJson<'a, T> {
-    data: &'a [T],
-    next_cursor: Option<Cursor>,
-    prev_cursor: Cursor,
+/// A list that a cursor leads to: its path, and the other parameters of the query, each after an
+/// `&`. Nothing in them needs percent-encoding: ids, limits and times in UTC consist of characters
+/// that a URL takes as they are.
+pub(crate) struct List<P, Q> {
+    pub(crate) path: P,
+    pub(crate) query: Q,
 }
 
-/// Answers with a page and its `Link` header (RFC 8288): the same call with the page's cursors.
-///
-/// `path` is the path of the call, and `query` its other parameters, each after an `&`. Nothing in
-/// them needs percent-encoding: ids, limits and times in UTC consist of characters that a URL takes
-/// as they are.
-pub(crate) fn page<T: Serialize>(
+/// Answers with a page and its `Link` header (RFC 8288): the lists of older and of newer items, with
+/// the page's cursors.
+pub(crate) fn page<T: Serialize, P: fmt::Display, Q: fmt::Display>(
     page: &Page<T>,
-    path: fmt::Arguments<'_>,
-    query: impl fmt::Display,
+    older: &List<P, Q>,
+    newer: &List<impl fmt::Display, Q>,
 ) -> Result<Answer, Problem> {
     let mut link = String::with_capacity(512);
-    for (cursor, rel) in [(page.next, "next"), (Some(page.prev), "prev")] {
-        let Some(cursor) = cursor else { continue };
-        let comma = if link.is_empty() { "" } else { ", " };
-        // Writing to a string does not fail.
-        let _ = write!(
-            link,
-            "{comma}<{path}?cursor={cursor}{query}>; rel=\"{rel}\""
-        );
+    // Writing to a string does not fail.
+    if let Some(next) = page.next {
+        let List { path, query } = older;
+        let _ = write!(link, "<{path}?cursor={next}{query}>; rel=\"next\", ");
     }
-    let shape = PageJson {
-        data: &page.items,
-        next_cursor: page.next,
-        prev_cursor: page.prev,
-    };
+    let (List { path, query }, prev) = (newer, page.prev);
+    let _ = write!(link, "<{path}?cursor={prev}{query}>; rel=\"prev\"");
     // An item with a short text takes about 400 bytes.
     let size = 256 + 400 * page.items.len();
-    let mut answer = json_of_about(size, StatusCode::OK, &shape)?;
+    let mut answer = json_of_about(size, StatusCode::OK, page)?;
     answer
         .headers_mut()
         .insert(header::LINK, header_value(link)?);
@@ -55,8 +45,7 @@ pub(crate) fn page<T: Serialize>(
 
 pub(crate) static LINK: HeaderDoc = HeaderDoc {
     name: "Link",
-    description: "The next and the previous page as URLs (RFC 8288), with the other query \
-                  parameters of this request.",
+    description: "The pages that the cursors lead to, as URLs (RFC 8288).",
     required: true,
     schema: || {
         json!({
@@ -96,6 +85,8 @@ pub(crate) fn page_with_example(mut page: Value, items: Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use messenger_core::Cursor;
+
     use super::*;
 
     #[test]

@@ -68,7 +68,7 @@ problems! {
         "The cursor is not valid",
         "Cursors are opaque. Send one exactly as a page returned it, or none for the first page.";
     ForeignCursor: BAD_REQUEST, "foreign_cursor",
-        "The cursor belongs to another list",
+        "The cursor is for another query",
         "A cursor works only for the list whose page returned it. Send none for the first page.";
     InvalidLimit: BAD_REQUEST, "invalid_limit",
         "The limit is not valid",
@@ -94,12 +94,18 @@ problems! {
     NotFound: NOT_FOUND, "not_found",
         "Nothing has this path",
         "The OpenAPI document lists the calls.";
+    NotSender: FORBIDDEN, "not_sender",
+        "The user did not send the message",
+        "Only the sender of a message may edit or unsend it.";
     ConversationNotFound: NOT_FOUND, "conversation_not_found",
         "The conversation does not exist",
         "A conversation exists from its first message on. Check the id, or send a message.";
     MessageNotFound: NOT_FOUND, "message_not_found",
         "The message does not exist",
         "The conversation does not exist or has no message with this id.";
+    MessageUnsent: CONFLICT, "message_unsent",
+        "The message was unsent",
+        "An unsent message cannot be edited. Send a new one.";
     MethodNotAllowed: METHOD_NOT_ALLOWED, "method_not_allowed",
         "The path does not support this method",
         "The Allow header lists the methods that the path supports.";
@@ -134,6 +140,12 @@ problems! {
     SelfMessage: UNPROCESSABLE_ENTITY, "self_message",
         "Sender and receiver are the same",
         "Send the message to another user.";
+    InvalidReadMarker: UNPROCESSABLE_ENTITY, "invalid_read_marker",
+        "The read marker is not valid",
+        "up_to is the id of a message of the conversation.";
+    EditWindowOver: UNPROCESSABLE_ENTITY, "edit_window_over",
+        "The message can no longer be edited",
+        "The message is too old. Unsend it, or send a new one.";
     IdempotencyKeyReused: UNPROCESSABLE_ENTITY, "idempotency_key_reused",
         "The idempotency key was used for another message",
         "The sender has used the key for another receiver or content. Send this message under a \
@@ -159,7 +171,7 @@ problems! {
         "It is stopping, or its store is unavailable. Send requests to another server.";
     OutcomeUnknown: GATEWAY_TIMEOUT, "outcome_unknown",
         "It is not known whether the change was made",
-        format!("{} Otherwise: {}", REPEAT_WITH_KEY, look_up());
+        format!("{REPEATABLE} {REPEAT_WITH_KEY} Otherwise: {}", look_up());
 }
 
 impl Code {
@@ -187,8 +199,10 @@ fn user_id_rule() -> String {
     )
 }
 
-const REPEAT_WITH_KEY: &str = "With an Idempotency-Key, send the request again with the same key: \
-                               whatever happened, one key makes one message.";
+const REPEATABLE: &str = "Editing, unsending and marking as read are safe to repeat.";
+
+const REPEAT_WITH_KEY: &str = "To send with an Idempotency-Key, send the request again with the same \
+                               key: whatever happened, one key makes one message.";
 
 /// The time after which a write whose outcome is unknown has been applied or is unlikely to be.
 const WAIT_SECONDS: u16 = 30;
@@ -272,6 +286,31 @@ impl Problem {
             } else {
                 look_up().into()
             };
+        }
+        self
+    }
+
+    /// Creates a problem from an error of a call that changes an item. `missing` is the code if the
+    /// item does not exist.
+    pub(crate) fn of_change(error: Error, missing: Code) -> Self {
+        let code = match (error.kind(), error.subject()) {
+            (ErrorKind::NotFound, Some(Subject::MessageId)) => Code::MessageNotFound,
+            (ErrorKind::NotFound, Some(Subject::ConversationId)) => Code::ConversationNotFound,
+            (ErrorKind::NotFound, _) => missing,
+            (ErrorKind::NotSender, _) => Code::NotSender,
+            (ErrorKind::MessageUnsent, _) => Code::MessageUnsent,
+            (ErrorKind::EditWindowOver, _) => Code::EditWindowOver,
+            (ErrorKind::Invalid, Some(Subject::ReadMarker)) => Code::InvalidReadMarker,
+            _ => return error.into(),
+        };
+        Self::with_detail(code, sentence(error.message()))
+    }
+
+    /// Says how to go on after a change whose outcome is not known, and that is safe to repeat.
+    pub(crate) fn repeatable(mut self) -> Self {
+        if self.code == Code::OutcomeUnknown {
+            self.message_id = None;
+            self.detail = "Send the request again: repeating it is safe.".into();
         }
         self
     }

@@ -1,31 +1,31 @@
 //! The calls about messages.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use messenger_core::{
     ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Messenger, NewMessage,
-    Outcome, Page, UserId,
+    Outcome, Page,
 };
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
 use serde_json::json;
 
+use super::change::{UserIdInput, change};
 use super::conversations;
 use crate::answer::{
-    self, Answer, Code, HeaderDoc, LINK, Problem, header_value, message_path_of, page_schema,
+    self, Answer, Code, HeaderDoc, LINK, List, Problem, header_value, message_path_of, page_schema,
     page_with_example,
 };
 use crate::request::{
-    BEFORE_TIMESTAMP, CURSOR, IDEMPOTENCY_KEY, JsonBody, LIMIT, Query, Request, from_json,
-    idempotency_key,
+    BEFORE_TIMESTAMP, CURSOR, IDEMPOTENCY_KEY, JsonBody, LIMIT, Query, Request, SENDER_ID,
+    from_json, idempotency_key,
 };
 use crate::route::{Call, Content, Group, Success, Verb};
 use crate::schema::{
-    ALICE, BOB, CONTENT, CONVERSATION_ID, EXAMPLE_CONVERSATION, EXAMPLE_MESSAGE, EXAMPLE_TIME,
-    MESSAGE_ID, Schema, TIMESTAMP, USER_ID, USER_ID_INPUT, described,
+    self, ALICE, BOB, CONTENT, CONVERSATION_ID, EXAMPLE_CONVERSATION, EXAMPLE_MESSAGE,
+    EXAMPLE_TIME, MESSAGE_ID, REVISION, Schema, TIMESTAMP, USER_ID, USER_ID_INPUT, described,
+    nullable, with_description,
 };
 use crate::state::Written;
 
@@ -68,29 +68,27 @@ async fn send(request: Request<'_>) -> Result<Answer, Problem> {
     let message = from_json::<NewMessageJson<'_>>(&request.body, NEW_MESSAGE_SHAPE)?.parse()?;
     let (conversation, has_key) = (message.conversation_id(), key.is_some());
 
-    let messenger = request.state.messenger.clone();
-    let id = Arc::new(OnceLock::new());
-    let known_id = Arc::clone(&id);
-    let written = request.state.write(request.in_flight, async move {
-        match key {
-            Some(key) => {
+    let (state, messenger) = (request.state, request.state.messenger.clone());
+    let (id, written) = match key {
+        Some(key) => {
+            let work = async move {
                 let sent = messenger.send_once(message, key).await?;
                 Ok((sent.message, sent.replayed))
-            }
-            None => {
-                let tell = move |id| {
-                    // It is called once.
-                    let _ = known_id.set(id);
-                };
-                Ok((messenger.send_telling(message, tell).await?, false))
-            }
+            };
+            (None, state.write(request.in_flight, work).await)
         }
-    });
-    match written.await {
-        Written::Done(Ok((message, replayed))) => created(request.state.base(), &message, replayed),
+        None => {
+            let prepared = messenger.prepare(message);
+            let id = prepared.message().id();
+            let work = async move { Ok((prepared.send().await?, false)) };
+            (Some(id), state.write(request.in_flight, work).await)
+        }
+    };
+    match written {
+        Written::Done(Ok((message, replayed))) => created(state.base(), &message, replayed),
         Written::Done(Err(error)) => Err(error.into()),
-        Written::Panicked => Err(panicked(id.get().copied())),
-        Written::NotInTime => Err(Problem::outcome_unknown(id.get().copied())),
+        Written::Panicked => Err(panicked(id)),
+        Written::NotInTime => Err(Problem::outcome_unknown(id)),
     }
     .map_err(|problem: Problem| problem.of_send(conversation, has_key))
 }
@@ -130,7 +128,7 @@ static IDEMPOTENT_REPLAYED: HeaderDoc = HeaderDoc {
 };
 
 /// The body of a message to send.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct NewMessageJson<'a> {
     sender_id: UserIdInput,
     receiver_id: UserIdInput,
@@ -146,42 +144,6 @@ impl NewMessageJson<'_> {
         let sender = self.sender_id.parse("sender_id")?;
         let receiver = self.receiver_id.parse("receiver_id")?;
         NewMessage::new(sender, receiver, self.content).map_err(Problem::of_input)
-    }
-}
-
-/// A user id of the right type, which may not be valid: that is another problem.
-struct UserIdInput(Result<UserId, Error>);
-
-impl UserIdInput {
-    fn parse(self, member: &str) -> Result<UserId, Problem> {
-        self.0.map_err(|error| {
-            let detail = format!("{member}: {}.", error.message());
-            Problem::with_detail(Code::InvalidUserId, detail)
-        })
-    }
-}
-
-impl<'de> Deserialize<'de> for UserIdInput {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct IdVisitor;
-
-        impl Visitor<'_> for IdVisitor {
-            type Value = UserIdInput;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an unsigned 64-bit integer")
-            }
-
-            fn visit_str<E>(self, id: &str) -> Result<UserIdInput, E> {
-                Ok(UserIdInput(UserId::new(id)))
-            }
-
-            fn visit_u64<E>(self, id: u64) -> Result<UserIdInput, E> {
-                Ok(UserIdInput(Ok(UserId::from(id))))
-            }
-        }
-
-        deserializer.deserialize_any(IdVisitor)
     }
 }
 
@@ -209,8 +171,9 @@ pub(super) static LIST: Call = Call {
     group: Group::Messages,
     summary: "List the messages of a conversation",
     description: "Newest first. Follow next_cursor to older messages until it is null. Follow \
-                  prev_cursor, now or later, to newer ones: it may return the newest messages \
-                  again and misses none, so drop the ids that you have.",
+                  prev_cursor, now or later, to everything that changes: new, edited and unsent \
+                  messages, the latest change first. It misses no change and may return a message \
+                  again. An unsent message stays unsent; otherwise the greater revision wins.",
     query: &[&LIMIT, &CURSOR],
     headers: &[],
     body: None,
@@ -234,10 +197,13 @@ pub(super) static LIST: Call = Call {
 
 async fn list(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let page = history(&request.state.messenger, id, request.query).await?;
+    let page = history(&request.state.messenger, id, &request.query).await?;
     let base = request.state.base();
-    let path = format_args!("{base}/api/messages/conversation/{id}");
-    answer::page(&page, path, request.query)
+    let list = List {
+        path: format_args!("{base}/api/messages/conversation/{id}"),
+        query: request.query,
+    };
+    answer::page(&page, &list, &list)
 }
 
 pub(super) static LIST_BEFORE: Call = Call {
@@ -247,9 +213,10 @@ pub(super) static LIST_BEFORE: Call = Call {
     group: Group::Messages,
     summary: "List the messages of a conversation before a time",
     description: "Messages whose created_at is strictly before before_timestamp, newest first. To \
-                  read on, follow next_cursor and repeat before_timestamp: both bounds hold. The \
-                  created_at of the last message is no substitute for the cursor, because several \
-                  messages may have the same.",
+                  read on, follow next_cursor and repeat before_timestamp: both bounds hold. \
+                  prev_cursor leads to the newest messages of listMessages. The created_at of the \
+                  last message is no substitute for a cursor, because several messages may have \
+                  the same.",
     query: &[&BEFORE_TIMESTAMP, &LIMIT, &CURSOR],
     headers: &[],
     body: None,
@@ -281,16 +248,26 @@ async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
              before_timestamp=2026-11-23T09:30:00Z.",
         ));
     }
-    let page = history(&request.state.messenger, id, request.query).await?;
+    let page = history(&request.state.messenger, id, &request.query).await?;
     let base = request.state.base();
-    let path = format_args!("{base}/api/messages/conversation/{id}/before");
-    answer::page(&page, path, request.query)
+    let newer = List {
+        path: format_args!("{base}/api/messages/conversation/{id}"),
+        query: Query {
+            before: None,
+            ..request.query.clone()
+        },
+    };
+    let older = List {
+        path: format_args!("{base}/api/messages/conversation/{id}/before"),
+        query: request.query,
+    };
+    answer::page(&page, &older, &newer)
 }
 
 async fn history(
     messenger: &Messenger,
     id: ConversationId,
-    query: Query,
+    query: &Query,
 ) -> Result<Page<Message>, Problem> {
     let history = HistoryQuery::new()
         .with_limit(query.limit.unwrap_or_default())
@@ -337,6 +314,122 @@ async fn get(request: Request<'_>) -> Result<Answer, Problem> {
     answer::json(StatusCode::OK, &message)
 }
 
+pub(super) static EDIT: Call = Call {
+    id: "editMessage",
+    verb: Verb::Patch,
+    path: "/api/messages/conversation/{conversation_id}/{message_id}",
+    group: Group::Messages,
+    summary: "Edit a message",
+    description: "Replaces the content. Only the sender may edit a message, and only for a time \
+                  after it was sent, 15 minutes by default. Earlier texts are not kept. Repeating \
+                  the request is safe.",
+    query: &[],
+    headers: &[],
+    body: Some(JsonBody { schema: &NEW_TEXT }),
+    success: Success {
+        status: StatusCode::OK,
+        description: "The edited message.",
+        content: Content::Json(&MESSAGE),
+        headers: &[],
+    },
+    problems: &[
+        Code::InvalidId,
+        Code::NotSender,
+        Code::MessageNotFound,
+        Code::MessageUnsent,
+        Code::ContentTooLarge,
+        Code::InvalidUserId,
+        Code::InvalidContent,
+        Code::EditWindowOver,
+        Code::Unavailable,
+        Code::Timeout,
+        Code::OutcomeUnknown,
+    ],
+    handler: |request| Box::pin(edit(request)),
+};
+
+async fn edit(request: Request<'_>) -> Result<Answer, Problem> {
+    let conversation: ConversationId = request.path.id("conversation_id")?;
+    let id: MessageId = request.path.id("message_id")?;
+    let text: NewTextJson<'_> = from_json(&request.body, NEW_TEXT_SHAPE)?;
+    let sender = text.sender_id.parse("sender_id")?;
+    let content = messenger_core::Content::new(text.content).map_err(Problem::of_input)?;
+    let messenger = request.state.messenger.clone();
+    change(request, Code::MessageNotFound, async move {
+        messenger.edit(conversation, id, &sender, content).await
+    })
+    .await
+}
+
+/// The body of an edit.
+#[derive(Deserialize)]
+struct NewTextJson<'a> {
+    sender_id: UserIdInput,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+}
+
+const NEW_TEXT_SHAPE: &str = r#"{"sender_id": "alice", "content": "Hello!"}"#;
+
+static NEW_TEXT: Schema = Schema {
+    name: "NewText",
+    build: |components| {
+        json!({
+            "type": "object",
+            "required": ["sender_id", "content"],
+            "properties": {
+                "sender_id": components.refer(&USER_ID_INPUT),
+                "content": components.refer(&CONTENT),
+            },
+            "examples": [{"sender_id": ALICE, "content": "Hello!"}],
+        })
+    },
+};
+
+pub(super) static UNSEND: Call = Call {
+    id: "unsendMessage",
+    verb: Verb::Delete,
+    path: "/api/messages/conversation/{conversation_id}/{message_id}",
+    group: Group::Messages,
+    summary: "Unsend a message",
+    description: "Removes the content for everyone, for good. The message stays in its place with \
+                  content null. Only the sender may unsend a message, at any time. Repeating the \
+                  request is safe.",
+    query: &[&SENDER_ID],
+    headers: &[],
+    body: None,
+    success: Success {
+        status: StatusCode::OK,
+        description: "The unsent message.",
+        content: Content::Json(&MESSAGE),
+        headers: &[],
+    },
+    problems: &[
+        Code::InvalidId,
+        Code::NotSender,
+        Code::MessageNotFound,
+        Code::InvalidUserId,
+        Code::Unavailable,
+        Code::Timeout,
+        Code::OutcomeUnknown,
+    ],
+    handler: |request| Box::pin(unsend(request)),
+};
+
+async fn unsend(request: Request<'_>) -> Result<Answer, Problem> {
+    let conversation: ConversationId = request.path.id("conversation_id")?;
+    let id: MessageId = request.path.id("message_id")?;
+    let sender = request.query.sender_id.clone().ok_or_else(|| {
+        let detail = "sender_id is missing. Send the user who sent the message.";
+        Problem::with_detail(Code::InvalidQuery, detail)
+    })?;
+    let messenger = request.state.messenger.clone();
+    change(request, Code::MessageNotFound, async move {
+        messenger.unsend(conversation, id, &sender).await
+    })
+    .await
+}
+
 static MESSAGE: Schema = Schema {
     name: "Message",
     build: |components| {
@@ -344,14 +437,21 @@ static MESSAGE: Schema = Schema {
             "type": "object",
             "required": [
                 "id", "conversation_id", "sender_id", "receiver_id", "content", "created_at",
+                "revision",
             ],
             "properties": {
                 "id": components.refer(&MESSAGE_ID),
                 "conversation_id": components.refer(&CONVERSATION_ID),
                 "sender_id": components.refer(&USER_ID),
                 "receiver_id": components.refer(&USER_ID),
-                "content": components.refer(&CONTENT),
+                "content": with_description(
+                    nullable(schema::content()),
+                    "Null if the message was unsent.",
+                ),
                 "created_at": components.refer(&TIMESTAMP),
+                "edited_at": described(components.refer(&TIMESTAMP), "Present if it was edited."),
+                "unsent_at": described(components.refer(&TIMESTAMP), "Present if it was unsent."),
+                "revision": components.refer(&REVISION),
             },
             "examples": [example()],
         })
@@ -371,5 +471,6 @@ fn example() -> serde_json::Value {
         "receiver_id": BOB,
         "content": "Hello",
         "created_at": EXAMPLE_TIME,
+        "revision": EXAMPLE_MESSAGE,
     })
 }

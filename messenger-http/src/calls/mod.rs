@@ -3,6 +3,7 @@
 //! A call is one item: its path, parameters, handler, answer, problems and documentation stand
 //! together. A new call is a `static` in its file and a line in [`CALLS`].
 
+mod change;
 mod conversations;
 mod documentation;
 mod messages;
@@ -18,8 +19,11 @@ pub(crate) static CALLS: &[&Call] = &[
     &messages::LIST,
     &messages::LIST_BEFORE,
     &messages::GET,
+    &messages::EDIT,
+    &messages::UNSEND,
     &conversations::LIST,
     &conversations::GET,
+    &conversations::MARK_READ,
     &operations::LIVE,
     &operations::READY,
     &operations::METRICS,

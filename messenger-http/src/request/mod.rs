@@ -20,7 +20,7 @@ pub(crate) use host::check as check_host;
 pub(crate) use idempotency_key::{IDEMPOTENCY_KEY, idempotency_key};
 pub(crate) use path::{PathParams, document as document_path};
 pub(crate) use percent::normalize;
-pub(crate) use query::{BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query};
+pub(crate) use query::{BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query, SENDER_ID, UNREAD, USER_ID};
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use transfer::check as check_transfer_encoding;
 

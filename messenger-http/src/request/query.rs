@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use messenger_core::{Cursor, Limit, Timestamp};
+use messenger_core::{Cursor, Error, Limit, Timestamp, UserId};
 use serde_json::Value;
 
 use super::percent::{Plus, decode};
@@ -53,12 +53,42 @@ pub(crate) static BEFORE_TIMESTAMP: Param = Param {
     read: |value, query| Ok(query.before.replace(time(value)?).is_some()),
 };
 
+pub(crate) static UNREAD: Param = Param {
+    name: "unread",
+    description: "Whether each entry has its number of unread messages, which takes longer.",
+    required: false,
+    schema: &schema::FLAG,
+    example: None,
+    read: |value, query| Ok(query.unread.replace(flag("unread", value)?).is_some()),
+};
+
+pub(crate) static USER_ID: Param = Param {
+    name: "user_id",
+    description: "A user who takes part.",
+    required: false,
+    schema: &schema::USER_ID,
+    example: None,
+    read: |value, query| Ok(query.user_id.replace(user("user_id", value)?).is_some()),
+};
+
+pub(crate) static SENDER_ID: Param = Param {
+    name: "sender_id",
+    description: "The user who sent the message.",
+    required: true,
+    schema: &schema::USER_ID,
+    example: Some(|| schema::ALICE.into()),
+    read: |value, query| Ok(query.sender_id.replace(user("sender_id", value)?).is_some()),
+};
+
 /// The values of all query parameters that a request has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) limit: Option<Limit>,
     pub(crate) cursor: Option<Cursor>,
     pub(crate) before: Option<Timestamp>,
+    pub(crate) unread: Option<bool>,
+    pub(crate) user_id: Option<UserId>,
+    pub(crate) sender_id: Option<UserId>,
 }
 
 impl Query {
@@ -82,7 +112,7 @@ impl Query {
     }
 }
 
-/// Writes everything but the cursor, for the links of a page.
+/// Writes the parameters of lists but the cursor, for the links of a page.
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(limit) = self.limit {
@@ -90,6 +120,9 @@ impl fmt::Display for Query {
         }
         if let Some(before) = self.before {
             write!(f, "&before_timestamp={before}")?;
+        }
+        if let Some(unread) = self.unread {
+            write!(f, "&unread={unread}")?;
         }
         Ok(())
     }
@@ -123,6 +156,20 @@ fn limit(value: &str) -> Result<Limit, Problem> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.then(|| value.parse().ok()).flatten();
     Limit::new(number.unwrap_or(0)).map_err(Problem::of_input)
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, Problem> {
+    value.parse().map_err(|_| {
+        let detail = format!("{name} must be true or false.");
+        Problem::with_detail(Code::InvalidQuery, detail)
+    })
+}
+
+fn user(name: &str, value: &str) -> Result<UserId, Problem> {
+    value.parse().map_err(|error: Error| {
+        let detail = format!("{name}: {}.", error.message());
+        Problem::with_detail(Code::InvalidUserId, detail)
+    })
 }
 
 fn time(value: &str) -> Result<Timestamp, Problem> {

@@ -76,6 +76,14 @@ impl Client {
             .await
     }
 
+    /// Sends a JSON body.
+    pub(crate) async fn json(&self, method: Method, path: &str, body: Value) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("content-type", "application/json");
+        let body = Full::from(body.to_string());
+        self.request(request.body(body).unwrap()).await
+    }
+
     /// Sends a message that must be taken.
     pub(crate) async fn send(&self, sender: &UserId, receiver: &UserId, content: &str) -> Value {
         let answer = self.post(message(sender, receiver, content), &[]).await;

@@ -27,8 +27,8 @@ async fn pause() {
 fn gated() -> (Arc<Semaphore>, Messenger) {
     let gate = Arc::new(Semaphore::new(0));
     let fault = Fault::Gate(Arc::clone(&gate));
-    let store = Faulty::new().appends(fault.clone()).reads(fault);
-    (gate, Messenger::new(store))
+    let store = Faulty::new().writes(fault.clone()).reads(fault);
+    (gate, store.messenger())
 }
 
 fn inbox() -> String {
@@ -216,7 +216,7 @@ fn a_request_that_is_handled_keeps_its_connection() {
 #[test]
 fn operations_have_connections_of_their_own() {
     run(async {
-        let messenger = Messenger::new(Faulty::new().appends(Fault::Never));
+        let messenger = Faulty::new().writes(Fault::Never).messenger();
         let (mut service, mut config) = configs();
         service.request_timeout = LONG;
         config.max_connections = 1;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
+use messenger_core::store::{Logged, Wrap, Wrapped};
 use messenger_core::{
-    Claim, Conversation, ConversationId, Error, ErrorKind, Message, MessageId, Outcome,
-    Reservation, Slice, Store, UserId,
+    Claim, Conversation, ConversationId, Error, ErrorKind, InboxEntry, LogKey, Message, MessageId,
+    Messenger, Outcome, Position, ReadMarker, Reservation, Store, UserId,
 };
 use messenger_memory::MemoryStore;
 use tokio::sync::Semaphore;
@@ -52,10 +52,10 @@ impl Fault {
 
 #[derive(Debug)]
 pub(crate) struct Faulty {
-    pub(crate) store: Arc<MemoryStore>,
-    pub(crate) reads: Fault,
-    pub(crate) appends: Fault,
-    pub(crate) reserves: Fault,
+    store: MemoryStore,
+    reads: Fault,
+    writes: Fault,
+    reserves: Fault,
     /// How many conversations were looked up.
     pub(crate) lookups: Arc<AtomicUsize>,
 }
@@ -63,9 +63,9 @@ pub(crate) struct Faulty {
 impl Faulty {
     pub(crate) fn new() -> Self {
         Self {
-            store: Arc::new(MemoryStore::new()),
+            store: MemoryStore::new(),
             reads: Fault::None,
-            appends: Fault::None,
+            writes: Fault::None,
             reserves: Fault::None,
             lookups: Arc::default(),
         }
@@ -76,8 +76,8 @@ impl Faulty {
         self
     }
 
-    pub(crate) fn appends(mut self, fault: Fault) -> Self {
-        self.appends = fault;
+    pub(crate) fn writes(mut self, fault: Fault) -> Self {
+        self.writes = fault;
         self
     }
 
@@ -85,13 +85,28 @@ impl Faulty {
         self.reserves = fault;
         self
     }
+
+    pub(crate) fn messenger(self) -> Messenger {
+        Messenger::new(Wrapped(self))
+    }
 }
 
 #[async_trait]
-impl Store for Faulty {
-    async fn append(&self, message: &Message) -> Result<(), Error> {
-        self.appends.strike().await?;
-        self.store.append(message).await
+impl Wrap for Faulty {
+    type Inner = MemoryStore;
+
+    fn inner(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
+        self.writes.strike().await?;
+        self.store.put(key, message).await
+    }
+
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        self.writes.strike().await?;
+        self.store.mark(key, marker).await
     }
 
     async fn message(
@@ -106,15 +121,40 @@ impl Store for Faulty {
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
         self.reads.strike().await?;
-        self.store.history(conversation, slice).await
+        self.store.history(conversation, below, limit).await
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
         self.reads.strike().await?;
-        self.store.inbox(user, slice).await
+        self.store.history_log(conversation, above, limit).await
+    }
+
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        self.reads.strike().await?;
+        self.store.inbox(user, below, limit).await
+    }
+
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        self.reads.strike().await?;
+        self.store.entry(user, conversation).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
@@ -130,9 +170,5 @@ impl Store for Faulty {
 
     async fn health(&self) -> Result<(), Error> {
         self.reads.strike().await
-    }
-
-    fn settle(&self) -> Duration {
-        self.store.settle()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use messenger_core::{ErrorKind, Messenger};
+use messenger_core::ErrorKind;
 use messenger_http::MessengerService;
 use tower_service::Service as _;
 use tracing::field::Field;
@@ -44,7 +44,7 @@ impl Subscriber for Broken {
 async fn requests_are_answered_without_a_log() {
     let _broken = tracing::subscriber::set_default(Broken);
     let store = Faulty::new().reads(Fault::Fail(ErrorKind::Unavailable, None));
-    let service = MessengerService::new(Messenger::new(store));
+    let service = MessengerService::new(store.messenger());
     let request = |method: &str, path: &str, body: String| {
         Request::builder()
             .method(method)
@@ -105,7 +105,7 @@ impl Subscriber for &'static Longest {
 async fn a_long_method_does_not_fill_the_log() {
     static LONGEST: Longest = Longest(AtomicUsize::new(0));
     let _noting = tracing::subscriber::set_default(&LONGEST);
-    let service = MessengerService::new(Messenger::new(Faulty::new()));
+    let service = MessengerService::new(Faulty::new().messenger());
     let request = Request::builder()
         .method(&*"M".repeat(10_000))
         .uri("/health/live")

@@ -5,6 +5,7 @@
 
 mod bytes;
 mod calls;
+mod changes;
 mod client;
 mod connections;
 mod contract;

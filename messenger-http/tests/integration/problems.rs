@@ -289,7 +289,12 @@ fn a_bad_query_is_named() {
             ),
             (&history, "cursor=", "invalid_cursor", "not a cursor"),
             (&history, "cursor=AAAA", "invalid_cursor", "not a cursor"),
-            (&inbox, "page=2", "invalid_query", "limit and cursor"),
+            (
+                &inbox,
+                "page=2",
+                "invalid_query",
+                "limit, cursor and unread",
+            ),
             (&inbox, "limit=0", "invalid_limit", "1 to 100"),
             (&inbox, "cursor=x", "invalid_cursor", "not a cursor"),
         ] {
@@ -299,7 +304,7 @@ fn a_bad_query_is_named() {
         for path in [
             "/health/live",
             "/openapi.json",
-            &format!("/api/conversations/{id}"),
+            &format!("{history}/019e9c3f-a2da-7b6e-9f0d-2f4f3c8a9d11"),
         ] {
             let answer = client.get(&format!("{path}?x=1")).await;
             assert_problem(&answer, 400, "invalid_query", "takes no query parameters");

@@ -17,8 +17,8 @@ use crate::{messenger, run, user};
 
 fn gated() -> (Arc<Semaphore>, Messenger) {
     let gate = Arc::new(Semaphore::new(0));
-    let store = Faulty::new().appends(Fault::Gate(Arc::clone(&gate)));
-    (gate, Messenger::new(store))
+    let store = Faulty::new().writes(Fault::Gate(Arc::clone(&gate)));
+    (gate, store.messenger())
 }
 
 async fn pause() {
