@@ -35,16 +35,18 @@
 //! is remembered), `retry` and `error` (what may be repeated, and what is known afterwards).
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use messenger_core::store::MAX_KEY_AGE;
 use messenger_core::{
-    Claim, Conversation, ConversationId, Error, Message, MessageId, Outcome, Reservation, Slice,
-    Store, UserId,
+    Claim, Conversation, ConversationId, Error, InboxEntry, LogKey, Logged, Message, MessageId,
+    Outcome, Position, ReadMarker, Reservation, Revision, Store, UserId,
 };
 
 use tracing::Instrument as _;
 
+mod cache;
 mod config;
 mod conversations;
 mod error;
@@ -53,18 +55,22 @@ mod idempotency;
 mod inbox;
 mod retry;
 mod schema;
-mod seen;
-mod send;
 mod session;
 mod statements;
 #[cfg(feature = "tls")]
 mod tls;
 mod window;
+mod write;
 
 pub use config::{CassandraConfig, Consistency, Replication};
 
-use seen::Seen;
+use cache::Cache;
+use inbox::FirstPages;
 use session::Db;
+use tokio::sync::Semaphore;
+
+/// How many tasks delete left-over rows at the same time at most.
+const MAX_DELETIONS: usize = 64;
 
 /// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
 ///
@@ -87,7 +93,10 @@ pub struct CassandraStore {
 #[derive(Debug)]
 struct Inner {
     db: Arc<Db>,
-    seen: Seen,
+    cache: Cache,
+    first_pages: FirstPages,
+    /// A permit for each task that deletes left-over rows.
+    deletions: Arc<Semaphore>,
 }
 
 impl CassandraStore {
@@ -105,7 +114,9 @@ impl CassandraStore {
         Ok(Self {
             inner: Arc::new(Inner {
                 db: Arc::new(db),
-                seen: Seen::new(config.remembered),
+                cache: Cache::new(config.remembered),
+                first_pages: FirstPages::default(),
+                deletions: Arc::new(Semaphore::new(MAX_DELETIONS)),
             }),
         })
     }
@@ -132,7 +143,7 @@ impl CassandraStore {
     ///
     /// When a part could not be read or written in time. Calling it again is safe.
     pub async fn rebuild_inbox(&self, user: &UserId) -> Result<u64, Error> {
-        measured("rebuild_inbox", inbox::rebuild(self.db(), user)).await
+        named("rebuild_inbox", inbox::rebuild(self.db(), user)).await
     }
 
     fn db(&self) -> &Arc<Db> {
@@ -146,15 +157,19 @@ impl CassandraStore {
         read: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let late = || error::timed_out().of_read();
-        measured(operation, self.db().deadline().bound(read, late)).await
+        named(operation, self.db().deadline().bound(read, late)).await
     }
 }
 
 /// Each method is one call into the room that it is named after.
 #[async_trait]
 impl Store for CassandraStore {
-    async fn append(&self, message: &Message) -> Result<(), Error> {
-        measured("append", send::append(self.db(), &self.inner.seen, message)).await
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
+        named("put", write::put(&self.inner, key, message)).await
+    }
+
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        named("mark", write::mark(&self.inner, key, marker)).await
     }
 
     async fn message(
@@ -169,14 +184,55 @@ impl Store for CassandraStore {
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
-        self.read("history", history::page(self.db(), conversation, slice))
+        let page = history::page(&self.inner, conversation, below, limit);
+        self.read("history", page).await
+    }
+
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
+        let log = history::log(&self.inner, conversation, above, limit);
+        self.read("history_log", log).await
+    }
+
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let settle = self.settle();
+        let page = async {
+            match below {
+                None => inbox::first_page(&self.inner, user, limit, settle).await,
+                Some(_) => inbox::page(&self.inner, user, below, limit).await,
+            }
+        };
+        self.read("inbox", page).await
+    }
+
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error> {
+        self.read("inbox_log", inbox::log(&self.inner, user, above, limit))
             .await
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        self.read("inbox", inbox::page(self.db(), user, slice))
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        self.read("entry", inbox::entry(self.db(), user, conversation))
             .await
     }
 
@@ -185,10 +241,21 @@ impl Store for CassandraStore {
             .await
     }
 
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error> {
+        let count = history::unread(&self.inner, conversation, reader, above, cap);
+        self.read("unread", count).await
+    }
+
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
         let late = || error::timed_out().of_write(Outcome::Unknown);
         let reserve = idempotency::reserve(self.db(), reservation);
-        measured("reserve", self.db().deadline().bound(reserve, late)).await
+        named("reserve", self.db().deadline().bound(reserve, late)).await
     }
 
     async fn health(&self) -> Result<(), Error> {
@@ -196,34 +263,27 @@ impl Store for CassandraStore {
     }
 
     fn settle(&self) -> Duration {
-        self.db().timeout + session::TOLERATED_SKEW
+        MAX_KEY_AGE + self.db().timeout + 2 * session::TOLERATED_SKEW
+    }
+
+    /// Several processes write to the tables, and none of them knows the greatest revision.
+    fn newest(&self) -> Option<Revision> {
+        None
     }
 }
 
-/// Names the operation in its error, and measures how long it took.
-async fn measured<T>(
+/// Names the operation in its error and in a span.
+async fn named<T>(
     operation: &'static str,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let started = Instant::now();
-    let result = future
+    future
         .instrument(tracing::debug_span!("cassandra", operation))
         .await
-        .map_err(|error| error.with_operation(operation));
-    let outcome = match &result {
-        Ok(_) => "ok",
-        Err(error) => {
-            tracing::debug!(%error, source = ?std::error::Error::source(error), "failed");
-            error.kind().as_str()
-        }
-    };
-    metrics::histogram!(
-        "messenger_cassandra_operation_duration_seconds",
-        "operation" => operation,
-        "outcome" => outcome,
-    )
-    .record(started.elapsed());
-    result
+        .map_err(|error| {
+            tracing::debug!(%error, source = ?std::error::Error::source(&error), "failed");
+            error.with_operation(operation)
+        })
 }
 
 async fn within<T>(

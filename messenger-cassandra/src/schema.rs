@@ -24,7 +24,7 @@ use crate::error;
 use crate::window::Windows;
 
 /// The version of the tables below. A store takes this one and no other.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 /// How long a migration may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
@@ -47,7 +47,7 @@ const SERIAL: Option<scylla::statement::Consistency> = Some(scylla::statement::C
 /// answered within 3 s on a ring of three with one node stopped, and with 50 ms all 40, twice.
 ///
 /// Nothing is used that Apache Cassandra 4.1 or ScyllaDB lack.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 10] = [
     // What the tables are: one row. How long the windows are is fixed when it is written.
     "CREATE TABLE IF NOT EXISTS {}.schema_info (
         name text PRIMARY KEY,
@@ -64,6 +64,7 @@ const TABLES: [&str; 7] = [
         sender_id text,
         receiver_id text,
         content text,
+        edit tuple<boolean, uuid, text>,
         PRIMARY KEY ((conversation_id, bucket), id)
     ) WITH CLUSTERING ORDER BY (id DESC) AND speculative_retry = '50ms'",
     // Which buckets a history has, so that a conversation that slept for a year costs no probing:
@@ -73,6 +74,26 @@ const TABLES: [&str; 7] = [
         bucket int,
         PRIMARY KEY ((conversation_id), bucket)
     ) WITH CLUSTERING ORDER BY (bucket DESC) AND speculative_retry = '50ms'",
+    "CREATE TABLE IF NOT EXISTS {}.message_changes (
+        conversation_id uuid,
+        bucket int,
+        key uuid,
+        message_id uuid,
+        PRIMARY KEY ((conversation_id, bucket), key)
+    ) WITH speculative_retry = '50ms'",
+    "CREATE TABLE IF NOT EXISTS {}.change_buckets (
+        conversation_id uuid,
+        bucket int,
+        PRIMARY KEY ((conversation_id), bucket)
+    ) WITH CLUSTERING ORDER BY (bucket DESC) AND speculative_retry = '50ms'",
+    "CREATE TABLE IF NOT EXISTS {}.inbox_changes (
+        user_id text,
+        epoch int,
+        conversation_id uuid,
+        PRIMARY KEY ((user_id), epoch, conversation_id)
+    ) WITH CLUSTERING ORDER BY (epoch DESC, conversation_id DESC)
+      AND gc_grace_seconds = 10800 AND speculative_retry = '50ms'
+      AND compaction = {'class': 'LeveledCompactionStrategy'}",
     // Whose conversation it is. The id is a hash, so the users cannot be read from it.
     "CREATE TABLE IF NOT EXISTS {}.conversations (
         conversation_id uuid PRIMARY KEY,
@@ -89,6 +110,12 @@ const TABLES: [&str; 7] = [
         conversation_id uuid,
         participants frozen<list<text>>,
         head tuple<uuid, int, text, text>,
+        last_message tuple<uuid, boolean, uuid, text, text>,
+        read_up_to uuid,
+        seen_up_to uuid,
+        changed uuid,
+        latest uuid static,
+        imported bigint static,
         PRIMARY KEY ((user_id), conversation_id)
     ) WITH speculative_retry = '50ms'
       AND compaction = {'class': 'LeveledCompactionStrategy'}",

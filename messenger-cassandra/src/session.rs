@@ -7,19 +7,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use messenger_core::{Error, ErrorKind, Outcome};
+use messenger_core::{Clock, Error, ErrorKind, Outcome, Position, Timestamp};
 use metrics::counter;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::cluster::ClusterState;
-use scylla::errors::TranslationError;
+use scylla::errors::{ExecutionError, TranslationError};
 use scylla::policies::address_translator::{AddressTranslator, UntranslatedPeer};
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
-use scylla::statement::batch::{Batch, BatchType};
+use scylla::statement::batch::{Batch as DriverBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::{Consistency as DriverConsistency, SerialConsistency};
 
@@ -28,7 +28,8 @@ use crate::error;
 use crate::retry::Retry;
 use crate::schema;
 use crate::statements::Statements;
-use crate::window::Windows;
+use crate::window::{Bucket, Windows};
+use crate::write::batch::{Batch, Write};
 
 /// How far the clocks of two machines may be apart. It is part of the settle time.
 pub(crate) const TOLERATED_SKEW: Duration = Duration::from_secs(2);
@@ -44,6 +45,9 @@ pub(crate) struct Db {
     pub(crate) statements: Statements,
     pub(crate) windows: Windows,
     pub(crate) timeout: Duration,
+    /// The position from which on every change is in `latest`; `None` while servers of version 1 may
+    /// write.
+    latest_since: Option<Position>,
     query_tracing: bool,
     serial: SerialConsistency,
 }
@@ -162,9 +166,29 @@ impl Db {
             statements,
             windows,
             timeout: config.request_timeout,
+            latest_since: Some(Position::MIN),
             query_tracing: config.query_tracing,
             serial: serial(config),
         })
+    }
+
+    /// Returns the newest bucket that a message or a log key can be in: nothing lies further ahead than
+    /// a clock may run, and clocks are apart by no more than is tolerated.
+    pub(crate) fn newest_bucket(&self) -> Bucket {
+        let ahead = Clock::MAX_AHEAD + 2 * TOLERATED_SKEW;
+        let latest = Timestamp::now().saturating_add(ahead);
+        self.windows.bucket(Position::start_of(latest))
+    }
+
+    /// Returns whether only servers of version 2 write to the tables.
+    pub(crate) fn has_only_version_2(&self) -> bool {
+        self.latest_since.is_some()
+    }
+
+    /// Returns whether `latest` holds every change with a key above a position: servers of version 1
+    /// did not write it.
+    pub(crate) fn has_latest_above(&self, position: Position) -> bool {
+        self.latest_since.is_some_and(|since| since <= position)
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
@@ -198,31 +222,24 @@ impl Db {
         Ok(())
     }
 
-    /// A logged batch: all of it or nothing, in the end. The first statement decides which replica
-    /// is asked.
+    /// Writes a logged batch: all of it or nothing, in the end. The first statement decides which
+    /// replica is asked.
     ///
     /// Its log is kept on two other nodes, and the coordinator waits for both. When one of them has
     /// died and nobody knows it yet, the batch times out with its log on the other one: it will be
-    /// played from there, so its rows may be written now, each by itself. Without that, nobody
+    /// played from there, so its partitions may be written now, each by itself. Without that, nobody
     /// could send on a ring of three until the failure detector has noticed.
-    pub(crate) async fn batch<V: SerializeRow + Send + Sync>(
-        &self,
-        rows: Vec<(&PreparedStatement, V)>,
-    ) -> Result<(), Error> {
+    pub(crate) async fn batch(&self, partitions: Batch<'_>) -> Result<(), Error> {
         let retry = Retry::default();
-        let mut batch = Batch::new(BatchType::Logged);
-        batch.set_is_idempotent(true);
-        batch.set_tracing(self.query_tracing);
-        batch.set_retry_policy(Some(Arc::new(retry.clone())));
-        let (statements, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        for &statement in &statements {
-            batch.append_statement(statement.clone());
-        }
-        match self.session.batch(&batch, &values).await {
-            Ok(_) => Ok(()),
+        let all = partitions.iter().flatten();
+        match self
+            .execute(BatchType::Logged, all, Some(retry.clone()))
+            .await
+        {
+            Ok(()) => Ok(()),
             Err(error) if error::is_logged_once(&error) => {
                 counter!("messenger_cassandra_half_logged_batches_total").increment(1);
-                self.write_each(&statements, &values).await
+                self.write_each(&partitions).await
             }
             Err(error) => {
                 let verdict = error::of_request(&error);
@@ -233,18 +250,37 @@ impl Db {
         }
     }
 
-    /// The rows of a batch that will be played in any case, each by itself and at once.
-    async fn write_each<V: SerializeRow + Send + Sync>(
-        &self,
-        statements: &[&PreparedStatement],
-        values: &[V],
-    ) -> Result<(), Error> {
-        let rows = statements.iter().zip(values);
-        let writes = rows.map(|(&statement, row)| self.session.execute_unpaged(statement, row));
+    /// Writes the partitions of a batch that will be played in any case, each by itself and at once.
+    /// What goes to one partition stays one mutation.
+    async fn write_each(&self, partitions: &Batch<'_>) -> Result<(), Error> {
+        let writes = partitions
+            .iter()
+            .map(|partition| self.execute(BatchType::Unlogged, partition, None));
         try_join_all(writes).await.map_err(|error| {
             let verdict = error::of_request(&error);
             verdict.of_write(Outcome::Unknown).with_source(error)
         })?;
+        Ok(())
+    }
+
+    async fn execute<'a>(
+        &self,
+        kind: BatchType,
+        rows: impl IntoIterator<Item = &'a Write<'a>>,
+        retry: Option<Retry>,
+    ) -> Result<(), ExecutionError> {
+        let mut batch = DriverBatch::new(kind);
+        batch.set_is_idempotent(true);
+        batch.set_tracing(self.query_tracing);
+        if let Some(retry) = retry {
+            batch.set_retry_policy(Some(Arc::new(retry)));
+        }
+        let mut values = Vec::new();
+        for (statement, row) in rows {
+            batch.append_statement((*statement).clone());
+            values.push(row);
+        }
+        self.session.batch(&batch, values).await?;
         Ok(())
     }
 

@@ -1,0 +1,215 @@
+//! The log of a history: messages by id, and changes by log key.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::future::try_join_all;
+use messenger_core::{ConversationId, Error, LogKey, Logged, Message, MessageId, Position};
+use scylla::{DeserializeRow, SerializeRow};
+use uuid::Uuid;
+
+use super::message::{MessageRow, invalid};
+use super::{buckets, waves};
+use crate::Inner;
+use crate::error;
+use crate::session::Db;
+use crate::window::Bucket;
+
+#[derive(SerializeRow)]
+struct Above {
+    conversation_id: Uuid,
+    bucket: i32,
+    above: Uuid,
+    limit: i32,
+}
+
+#[derive(SerializeRow)]
+struct Ids {
+    conversation_id: Uuid,
+    bucket: i32,
+    ids: Vec<Uuid>,
+}
+
+#[derive(DeserializeRow)]
+struct ChangeRow {
+    key: Uuid,
+    message_id: Uuid,
+}
+
+/// Returns the first items of the log above a key. A message stands at each of its keys.
+pub(crate) async fn log(
+    inner: &Inner,
+    conversation: ConversationId,
+    above: Position,
+    limit: usize,
+) -> Result<Vec<Logged<Message>>, Error> {
+    let db = &*inner.db;
+    let reader = Reader { db, conversation };
+    let mut items = Vec::new();
+    let first = db.windows.bucket(above);
+    let newest = db.newest_bucket();
+    let mut listed = if first >= newest {
+        // No list is needed: no later bucket can be there.
+        vec![first]
+    } else {
+        buckets::oldest(db, conversation, first).await?
+    };
+    let mut wave = 1;
+    while let Some(&last) = listed.last() {
+        for some in waves(&listed, &mut wave) {
+            let missing = limit - items.len();
+            let reads = some
+                .iter()
+                .map(|&bucket| reader.read(bucket, above, missing));
+            let parts = try_join_all(reads).await?;
+            for (&bucket, part) in some.iter().zip(parts) {
+                reader.finish(bucket, part, limit, &mut items).await?;
+                if items.len() == limit {
+                    return Ok(items);
+                }
+            }
+        }
+        if last >= newest {
+            break;
+        }
+        listed = buckets::oldest(db, conversation, last.next()).await?;
+    }
+    Ok(items)
+}
+
+/// Reads the log of a conversation.
+struct Reader<'a> {
+    db: &'a Db,
+    conversation: ConversationId,
+}
+
+/// A part of the log in one bucket.
+struct Part {
+    /// Where each item stands, and the message.
+    keys: BTreeMap<Uuid, Uuid>,
+    /// The messages that were read with their own keys.
+    messages: HashMap<Uuid, Message>,
+    /// The messages that a change names.
+    changed: Vec<Uuid>,
+    /// The key up to which everything was read; `None` if that is the end of the bucket.
+    reach: Option<Uuid>,
+}
+
+impl Reader<'_> {
+    /// Adds the items of a part, and reads on in its bucket while changes are there whose messages
+    /// are not.
+    async fn finish(
+        &self,
+        bucket: Bucket,
+        mut part: Part,
+        limit: usize,
+        items: &mut Vec<Logged<Message>>,
+    ) -> Result<(), Error> {
+        loop {
+            // After the changes: what a change says is in the message that is read now.
+            let changed = self.by_id(&part.changed).await?;
+            part.messages.extend(changed);
+            for (key, id) in part.keys {
+                if items.len() < limit
+                    && let Some(message) = part.messages.get(&id)
+                {
+                    items.push(Logged {
+                        key: LogKey::from_uuid(key).map_err(invalid)?,
+                        item: message.clone(),
+                    });
+                }
+            }
+            match part.reach {
+                Some(reach) if items.len() < limit => {
+                    part = self.read_above(bucket, reach, limit - items.len()).await?;
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    async fn read(&self, bucket: Bucket, above: Position, limit: usize) -> Result<Part, Error> {
+        self.read_above(bucket, above.as_uuid(), limit).await
+    }
+
+    /// Reads messages and changes at the same time.
+    async fn read_above(&self, bucket: Bucket, above: Uuid, limit: usize) -> Result<Part, Error> {
+        let statements = &self.db.statements;
+        let values = || Above {
+            conversation_id: self.conversation.as_uuid(),
+            bucket: bucket.0,
+            above,
+            // At most `store::MAX_LIMIT`.
+            limit: limit as i32,
+        };
+        let (messages, changes) = tokio::try_join!(
+            self.db.read(&statements.messages_oldest, values()),
+            self.db.read(&statements.changes_oldest, values()),
+        )?;
+        let mut part = Part {
+            keys: BTreeMap::new(),
+            messages: HashMap::new(),
+            changed: Vec::new(),
+            reach: None,
+        };
+        let mut last_message = None;
+        for row in messages
+            .rows::<MessageRow<'_>>()
+            .map_err(error::undecodable)?
+        {
+            let row = row.map_err(error::undecodable_row)?;
+            last_message = Some(row.id);
+            if let Some(message) = row.decode(self.conversation)? {
+                part.keys.insert(row.id, row.id);
+                part.messages.insert(row.id, message);
+            }
+        }
+        let mut last_change = None;
+        for row in changes.rows::<ChangeRow>().map_err(error::undecodable)? {
+            let row = row.map_err(error::undecodable_row)?;
+            last_change = Some(row.key);
+            part.keys.insert(row.key, row.message_id);
+            part.changed.push(row.message_id);
+        }
+        // A read that was cut off says nothing about what comes after its last row.
+        let cut = [
+            (messages.rows_num(), last_message),
+            (changes.rows_num(), last_change),
+        ];
+        let cut = cut.into_iter().filter(|&(count, _)| count == limit);
+        part.reach = cut.filter_map(|(_, last)| last).min();
+        if let Some(reach) = part.reach {
+            part.keys.retain(|&key, _| key <= reach);
+        }
+        Ok(part)
+    }
+
+    /// Returns the messages with these ids that are there.
+    async fn by_id(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Message>, Error> {
+        let mut buckets = BTreeMap::<Bucket, Vec<Uuid>>::new();
+        for &id in ids {
+            let bucket = self
+                .db
+                .windows
+                .bucket(MessageId::from_uuid(id).map_err(invalid)?);
+            buckets.entry(bucket).or_default().push(id);
+        }
+        let reads = buckets.into_iter().map(|(bucket, ids)| {
+            let values = Ids {
+                conversation_id: self.conversation.as_uuid(),
+                bucket: bucket.0,
+                ids,
+            };
+            self.db.read(&self.db.statements.messages_by_id, values)
+        });
+        let mut messages = HashMap::new();
+        for rows in try_join_all(reads).await? {
+            for row in rows.rows::<MessageRow<'_>>().map_err(error::undecodable)? {
+                let row = row.map_err(error::undecodable_row)?;
+                if let Some(message) = row.decode(self.conversation)? {
+                    messages.insert(row.id, message);
+                }
+            }
+        }
+        Ok(messages)
+    }
+}
