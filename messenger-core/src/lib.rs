@@ -1,76 +1,117 @@
-//! One-to-one messages, conversations and inboxes, on a store that can be swapped.
+//! One-to-one messages, conversations and inboxes on a pluggable store.
 //!
-//! A service makes one [`Messenger`] over a [`Store`] and has sending, histories and inboxes that
-//! page in constant time, keep their order under concurrency, and lose nothing when a reader
-//! catches up. `messenger-memory` is a store in ordered maps for tests and single processes;
-//! `messenger-cassandra` grows past one machine; `messenger-http` puts the same calls on HTTP.
+//! A service creates one [`Messenger`] over a [`Store`] and can send, edit and unsend messages, read
+//! histories and inboxes page by page at a constant cost, move read markers, and catch up without
+//! missing anything. `messenger-memory` is a store for tests and trials, `messenger-cassandra` one
+//! for what outgrows a machine; `messenger-http` serves the same calls over HTTP.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), messenger_core::Error> {
-//! use messenger_core::{HistoryQuery, InboxQuery, Limit, Messenger, NewMessage, UserId};
+//! use messenger_core::{Content, HistoryQuery, InboxQuery, Limit, Messenger, NewMessage, UserId};
 //! use messenger_memory::MemoryStore;
 //!
 //! let messenger = Messenger::new(MemoryStore::new());
 //! let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
 //!
-//! // Send. The first message of two users makes their conversation.
-//! for text in ["Hello", "Are you there?", "It works!"] {
+//! // Send. The first message of two users creates their conversation.
+//! for text in ["Hello", "Are you there?", "It wroks!"] {
 //!     messenger.send(NewMessage::new(alice.clone(), bob.clone(), text)?).await?;
 //! }
 //!
-//! // An inbox lists conversations, most recent activity first.
-//! let inbox = messenger.inbox(&bob, InboxQuery::new()).await?;
-//! let conversation = &inbox.items[0];
-//! assert_eq!(conversation.last_message().preview().as_str(), "It works!");
+//! // An inbox lists conversations, those with the most recent messages first.
+//! let inbox = messenger.inbox(&bob, InboxQuery::new().with_unread(true)).await?;
+//! let entry = &inbox.items[0];
+//! assert_eq!(entry.participants().other_than(&bob), Some(&alice));
+//! assert_eq!(entry.unread().map(|unread| unread.count), Some(3));
 //!
-//! // A history is read page by page, newest first; `next` leads to what is older.
+//! // A history is read page by page, newest first. `next` leads to older messages.
 //! let two = HistoryQuery::new().with_limit(Limit::new(2)?);
-//! let newest = messenger.history(conversation.id(), two).await?;
-//! assert_eq!(newest.items[1].content().as_str(), "Are you there?");
-//! let older = messenger.history(conversation.id(), two.with_cursor(newest.next)).await?;
-//! assert_eq!(older.items[0].content().as_str(), "Hello");
+//! let newest = messenger.history(entry.id(), two).await?;
+//! let older = messenger.history(entry.id(), two.with_cursor(newest.next)).await?;
+//! assert_eq!(older.items[0].content().map(Content::as_str), Some("Hello"));
 //! assert!(older.next.is_none());
 //!
-//! // Catch up: `prev` of the newest page leads to whatever is sent after it.
-//! messenger.send(NewMessage::new(bob.clone(), alice, "I am")?).await?;
-//! let news = messenger.history(conversation.id(), two.with_cursor(newest.prev)).await?;
-//! assert_eq!(news.items[0].content().as_str(), "I am");
+//! // The sender may edit a message, or unsend it. The receiver marks what was read.
+//! let last = &newest.items[0];
+//! messenger.edit(entry.id(), last.id(), &alice, "It works!".parse()?).await?;
+//! messenger.mark_read(entry.id(), &bob, last.id()).await?;
+//!
+//! // Catch up: `prev` of the newest page leads to everything that has changed since.
+//! let news = messenger.history(entry.id(), two.with_cursor(newest.prev)).await?;
+//! assert_eq!(news.items[0].content().map(Content::as_str), Some("It works!"));
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # In reading order
 //!
-//! - [`UserId`], [`ConversationId`], [`MessageId`]: identifiers are parsed once and then valid.
-//!   The id of a conversation follows from its two users; the id of a message is its place in
-//!   every order.
-//! - [`NewMessage`], [`Message`], [`Conversation`]: the model. Each has its JSON shape in serde.
-//! - [`Messenger`]: sends, pages, streams. [`Messenger::send_once`] takes an [`IdempotencyKey`];
-//!   [`Messenger::import`] takes messages of the past.
-//! - [`HistoryQuery`], [`InboxQuery`], [`Limit`], [`Page`], [`Cursor`]: how lists are read. See
+//! - [`UserId`], [`ConversationId`], [`MessageId`]: an identifier is parsed once and is valid then.
+//! - [`NewMessage`], [`Message`], [`Conversation`], [`InboxEntry`]: the model, with JSON by serde.
+//! - [`Messenger`]: the calls. [`send_once`](Messenger::send_once) takes an [`IdempotencyKey`];
+//!   [`import`](Messenger::import) takes past messages.
+//! - [`HistoryQuery`], [`InboxQuery`], [`Limit`], [`Page`], [`Cursor`]: reading lists. See
 //!   [catching up](#catching-up).
-//! - [`Error`]: its [kind](Error::kind), whether a [retry](Error::is_retryable) can help, and for
-//!   writes the [outcome](Error::outcome).
-//! - [`Store`]: the contract, for those who write a store; `testing` (feature `testing`) is the
-//!   suite that checks it.
+//! - [`Error`]: its [kind](Error::kind), whether a [retry](Error::is_retryable) can help, and, for
+//!   writes, the [outcome](Error::outcome).
+//! - [`store`]: the contract for those who write a store; `conformance` (feature `conformance`) is
+//!   the suite that checks it. The guides say [how to write one](guides::writing_a_store), and
+//!   [how the messenger is built](guides::architecture).
+//!
+//! # Glossary
+//!
+//! | term | meaning |
+//! | --- | --- |
+//! | conversation | two users and the messages between them; an entity of its own |
+//! | history | the list of a conversation's messages, ordered by id |
+//! | inbox | the list of a user's conversations, ordered by their last messages |
+//! | entry | a conversation as one user's inbox shows it |
+//! | last message | the message of a conversation with the greatest id |
+//! | preview | the beginning of the last message's text |
+//! | version | a state of a message: sent, edited or unsent; the greatest one is the message |
+//! | revision | the UUIDv7 that tells the versions of a message apart |
+//! | unsend | to remove the text of a message for everyone, for good; the message keeps its place |
+//! | read marker | the position up to which a user has read a conversation; it only moves forward |
+//! | unread | messages above the user's marker that others sent and that are not unsent |
+//! | place | the position of an item in its list: the id of the message, or of the last message |
+//! | log | the order of changes that catching up follows: an item stands at its place and at the keys of its changes |
+//! | log key | the place of a change in the log; a UUIDv7 made with the change |
+//! | position | an id, or a point between two ids |
+//! | cursor | a position in one list from which to continue: opaque, stateless, without expiry |
+//! | `next`, `prev` | the cursors of a page: to older items, and to everything that changes later |
+//! | settled | a position below which nothing new can appear in a log |
+//! | settle time | how long after its log key was made a change may still become visible elsewhere |
+//! | late send | a keyed send that is repeated so late that readers have caught up beyond its id; it gets a fresh log key |
+//! | import | a message with a past timestamp; it does not appear in catch-up |
 //!
 //! # Catching up
 //!
-//! A client keeps the `prev` cursor of the newest page that it has. From time to time it asks with
-//! that cursor; it gets the items nearest above the cursor and a new `prev`, and asks again at once
-//! while pages come full. It may see an item again (it drops ids that it has), and it never misses
-//! one, although servers make ids before their messages can be seen and their clocks differ. A
-//! cursor has no time limit and needs no session: any server can go on from it.
+//! A client keeps the `prev` cursor of the newest page that it has. From time to time it reads with
+//! that cursor, merges the items into what it has, and keeps the new `prev`; while pages are full it
+//! reads again at once. Any server can serve it, at any time later.
+//!
+//! Items may be returned more than once, so a client merges: of two states of a message the one with
+//! the greater [`Version`] wins (an unsent message stays unsent, otherwise the greater revision);
+//! the last message of an entry merges by id and then version; read markers only move forward. No
+//! acknowledged change is missed, although keys are made before their changes become visible and the
+//! clocks of servers differ.
+//!
+//! # Retries
+//!
+//! Repeating a read, an edit, an unsend or a read marker is safe. Repeating a send makes another
+//! message, unless both calls are [`send_once`](Messenger::send_once) under the same key.
 //!
 //! # Features
 //!
-//! - `testing`: the conformance suite for stores. It needs tokio and proptest.
+//! - `conformance`: the conformance suite for stores. It needs tokio and proptest; use it in
+//!   dev-dependencies.
 //!
 //! # Foreign types
 //!
-//! The API shows types of `uuid` (1.x), `serde` (1.x, its traits), `futures_core` (0.3,
-//! `Stream`) and `async_trait` (0.1, the shape of [`Store`]'s methods); no others.
+//! The API shows types of `uuid` (1), `chrono` (0.4, conversions of [`Timestamp`]), `serde` (1, its
+//! traits), `futures_core` (0.3, `Stream`) and `async_trait` (0.1, the shape of [`Store`]'s methods).
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 mod error;
@@ -82,7 +123,25 @@ pub mod store;
 mod time;
 
 #[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+
+#[cfg(doc)]
+pub mod guides {
+    //! Guides: how the messenger is built, and how to write a store.
+
+    #[doc = include_str!("../docs/architecture.md")]
+    pub mod architecture {}
+
+    #[doc = include_str!("../docs/writing-a-store.md")]
+    pub mod writing_a_store {}
+}
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Subject};

@@ -156,7 +156,11 @@ impl Messenger {
 
     /// Returns the position up to which a read that starts now sees everything for good.
     fn settled(&self) -> Position {
-        let here = self.inner.in_flight.settled(self.clock());
+        let mut here = self.inner.in_flight.settled(self.clock());
+        // Asked after the tickets: a write whose future is dropped in between is in one of the two.
+        if let Some(key) = self.store().in_flight() {
+            here = here.min(Position::from(key).pred());
+        }
         let settle = self.store().settle();
         if settle.is_zero() {
             return here;

@@ -203,3 +203,68 @@ fn older_than(scope: Scope, below: Position) -> Cursor {
 fn newer_than(scope: Scope, settled: Position, at: Position) -> Cursor {
     Cursor::new(scope, Target::Newer { settled, at })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::LogKey;
+    use crate::model::NewMessage;
+
+    /// A message with a text of `size` bytes, at a position.
+    fn message(at: u64, size: usize) -> Message {
+        let new = NewMessage::new("a".parse().unwrap(), "b".parse().unwrap(), "x".repeat(size));
+        new.unwrap()
+            .with_id(Position::of_ticks(at, 0).as_message_id())
+    }
+
+    fn older(limit: usize) -> Older {
+        Older {
+            scope: Scope::history(message(1, 1).conversation_id()),
+            limit,
+            below: None,
+        }
+    }
+
+    #[test]
+    fn a_page_ends_early_after_its_greatest_size() {
+        let large = || (0..100).rev().map(|at| message(at, 20_000)).collect();
+        let page = older(100).page::<Message>(large(), Position::MIN);
+        let size: usize = page.items.iter().map(Item::size).sum();
+        assert!(size < Page::<Message>::MAX_BYTES + 20_000, "{size}");
+        assert!(page.next.is_some());
+
+        let log: Vec<Logged<Message>> = (0..100)
+            .map(|at| message(at, 20_000))
+            .map(|item| Logged {
+                key: LogKey::from(item.id()),
+                item,
+            })
+            .collect();
+        let step = Newer {
+            scope: older(1).scope,
+            limit: 101,
+            settled: Position::MIN,
+            at: Position::MIN,
+        };
+        let page = step.page(log, Position::MIN);
+        assert!(page.items.len() < 60, "{}", page.items.len());
+        let Ok(Target::Newer { at, .. }) = page.prev.target_in(step.scope) else {
+            panic!("prev is a newer cursor");
+        };
+        assert_eq!(at, page.items[0].place(), "the next page goes on from here");
+    }
+
+    #[test]
+    fn an_empty_page_before_a_future_time_catches_up_from_now() {
+        let (now, future) = (Position::of_ticks(5, 0), Position::of_ticks(9, 0));
+        let step = Older {
+            below: Some(future),
+            ..older(1)
+        };
+        let page = step.page::<Message>(Vec::new(), now);
+        let Ok(Target::Newer { at, .. }) = page.prev.target_in(step.scope) else {
+            panic!("prev is a newer cursor");
+        };
+        assert!(at <= now);
+    }
+}

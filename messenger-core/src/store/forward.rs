@@ -69,6 +69,10 @@ macro_rules! forward {
                 (**self).settle()
             }
 
+            fn in_flight(&self) -> Option<LogKey> {
+                (**self).in_flight()
+            }
+
             fn newest(&self) -> Option<Revision> {
                 (**self).newest()
             }

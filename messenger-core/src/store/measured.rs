@@ -226,6 +226,10 @@ impl<S: Store> Store for Measured<S> {
         self.store.settle()
     }
 
+    fn in_flight(&self) -> Option<LogKey> {
+        self.store.in_flight()
+    }
+
     fn newest(&self) -> Option<Revision> {
         self.store.newest()
     }

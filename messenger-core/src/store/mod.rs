@@ -228,6 +228,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the true time.
     fn settle(&self) -> Duration;
 
+    /// Returns the smallest log key of the writes in **this** process that may still become visible
+    /// although their futures were dropped; `None` if there are none. A store that hands writes to
+    /// a thread of its own, which finishes them in any case, needs it. For a store with a settle
+    /// time, which covers dropped futures too, it is `None`.
+    fn in_flight(&self) -> Option<LogKey>;
+
     /// Returns the greatest revision or log key that the store held when it was opened; `None` if
     /// it was empty or does not know. The [`Messenger`](crate::Messenger) starts its clock above it,
     /// so that a system clock that stepped back between two runs cannot make ids below positions

@@ -150,6 +150,11 @@ pub trait Wrap: fmt::Debug + Send + Sync {
         self.inner().settle()
     }
 
+    /// Forwards [`Store::in_flight`].
+    fn in_flight(&self) -> Option<LogKey> {
+        self.inner().in_flight()
+    }
+
     /// Forwards [`Store::newest`].
     fn newest(&self) -> Option<Revision> {
         self.inner().newest()
@@ -248,6 +253,10 @@ impl<W: Wrap> Store for Wrapped<W> {
 
     fn settle(&self) -> Duration {
         self.0.settle()
+    }
+
+    fn in_flight(&self) -> Option<LogKey> {
+        self.0.in_flight()
     }
 
     fn newest(&self) -> Option<Revision> {
