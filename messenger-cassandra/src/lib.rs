@@ -266,6 +266,11 @@ impl Store for CassandraStore {
         MAX_KEY_AGE + self.db().timeout + 2 * session::TOLERATED_SKEW
     }
 
+    /// The settle time covers writes whose futures were dropped.
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
     /// Several processes write to the tables, and none of them knows the greatest revision.
     fn newest(&self) -> Option<Revision> {
         None

@@ -67,7 +67,7 @@ macro_rules! index {
             $order,
             ", conversation_id ",
             $order,
-            " LIMIT :limit"
+            " LIMIT :count"
         )
     };
 }
@@ -128,32 +128,32 @@ statements! {
     message = concat!(message!(), " AND id = :id");
     messages_by_id = concat!(message!(), " AND id IN :ids");
     messages_newest = concat!(message!(), " AND id > :above AND id < :below \
-        ORDER BY id DESC LIMIT :limit");
-    messages_oldest = concat!(message!(), " AND id > :above ORDER BY id ASC LIMIT :limit");
+        ORDER BY id DESC LIMIT :count");
+    messages_oldest = concat!(message!(), " AND id > :above ORDER BY id ASC LIMIT :count");
     /// Who sent each message, and whether it is unsent.
     senders_newest = "SELECT id, sender_id, edit FROM {}.messages \
         WHERE conversation_id = :conversation_id AND bucket = :bucket \
-        AND id > :above AND id < :below ORDER BY id DESC LIMIT :limit";
+        AND id > :above AND id < :below ORDER BY id DESC LIMIT :count";
     changes_oldest = "SELECT key, message_id FROM {}.message_changes \
         WHERE conversation_id = :conversation_id AND bucket = :bucket AND key > :above \
-        ORDER BY key ASC LIMIT :limit";
+        ORDER BY key ASC LIMIT :count";
     buckets_newest = "SELECT bucket FROM {}.message_buckets \
-        WHERE conversation_id = :conversation_id AND bucket >= :from AND bucket <= :to \
-        ORDER BY bucket DESC LIMIT :limit";
+        WHERE conversation_id = :conversation_id AND bucket >= :lowest AND bucket <= :highest \
+        ORDER BY bucket DESC LIMIT :count";
     buckets_oldest = "SELECT bucket FROM {}.message_buckets \
-        WHERE conversation_id = :conversation_id AND bucket >= :from \
-        ORDER BY bucket ASC LIMIT :limit";
+        WHERE conversation_id = :conversation_id AND bucket >= :lowest \
+        ORDER BY bucket ASC LIMIT :count";
     change_buckets_oldest = "SELECT bucket FROM {}.change_buckets \
-        WHERE conversation_id = :conversation_id AND bucket >= :from \
-        ORDER BY bucket ASC LIMIT :limit";
+        WHERE conversation_id = :conversation_id AND bucket >= :lowest \
+        ORDER BY bucket ASC LIMIT :count";
 
     participants = "SELECT participants FROM {}.conversations \
         WHERE conversation_id = :conversation_id";
     entry = concat!(entry!(), " AND conversation_id = :conversation_id");
     entries = concat!(entry!(), " AND conversation_id IN :conversation_ids");
     /// A user's entries in the order of their conversation ids, for the repair.
-    entries_after = concat!(entry!(), " AND conversation_id > :conversation_id LIMIT :limit");
-    entries_first = concat!(entry!(), " LIMIT :limit");
+    entries_after = concat!(entry!(), " AND conversation_id > :conversation_id LIMIT :count");
+    entries_first = concat!(entry!(), " LIMIT :count");
     /// When anything in an inbox was changed last.
     stamp = "SELECT DISTINCT latest, imported FROM {}.inbox_heads WHERE user_id = :user_id";
     recency_newest = index!("inbox_recency", "<", "DESC");

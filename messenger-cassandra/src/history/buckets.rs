@@ -15,16 +15,16 @@ pub(super) const LISTED: usize = 16;
 #[derive(SerializeRow)]
 struct Between {
     conversation_id: Uuid,
-    from: i32,
-    to: i32,
-    limit: i32,
+    lowest: i32,
+    highest: i32,
+    count: i32,
 }
 
 #[derive(SerializeRow)]
-struct From {
+struct AtLeast {
     conversation_id: Uuid,
-    from: i32,
-    limit: i32,
+    lowest: i32,
+    count: i32,
 }
 
 #[derive(DeserializeRow)]
@@ -36,14 +36,14 @@ struct BucketRow {
 pub(super) async fn newest(
     db: &Db,
     conversation: ConversationId,
-    from: Bucket,
-    to: Bucket,
+    lowest: Bucket,
+    highest: Bucket,
 ) -> Result<Vec<Bucket>, Error> {
     let values = Between {
         conversation_id: conversation.as_uuid(),
-        from: from.0,
-        to: to.0,
-        limit: LISTED as i32,
+        lowest: lowest.0,
+        highest: highest.0,
+        count: LISTED as i32,
     };
     decode(&db.read(&db.statements.buckets_newest, values).await?)
 }
@@ -53,13 +53,13 @@ pub(super) async fn newest(
 pub(super) async fn oldest(
     db: &Db,
     conversation: ConversationId,
-    from: Bucket,
+    lowest: Bucket,
 ) -> Result<Vec<Bucket>, Error> {
     let list = async |statement| {
-        let values = From {
+        let values = AtLeast {
             conversation_id: conversation.as_uuid(),
-            from: from.0,
-            limit: LISTED as i32,
+            lowest: lowest.0,
+            count: LISTED as i32,
         };
         decode(&db.read(statement, values).await?)
     };

@@ -19,7 +19,7 @@ struct Above {
     conversation_id: Uuid,
     bucket: i32,
     above: Uuid,
-    limit: i32,
+    count: i32,
 }
 
 #[derive(SerializeRow)]
@@ -139,7 +139,7 @@ impl Reader<'_> {
             bucket: bucket.0,
             above,
             // At most `store::MAX_LIMIT`.
-            limit: limit as i32,
+            count: limit as i32,
         };
         let (messages, changes) = tokio::try_join!(
             self.db.read(&statements.messages_oldest, values()),

@@ -61,7 +61,7 @@ struct Between {
     bucket: i32,
     above: Uuid,
     below: Uuid,
-    limit: i32,
+    count: i32,
 }
 
 #[derive(DeserializeRow)]
@@ -277,7 +277,7 @@ impl Descent<'_> {
             above: self.above.as_uuid(),
             below,
             // At most `store::MAX_LIMIT`.
-            limit: limit as i32,
+            count: limit as i32,
         };
         self.inner.db.read(self.statement, values).await
     }

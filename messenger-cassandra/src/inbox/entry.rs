@@ -154,13 +154,13 @@ struct EntryKeys<'a> {
 struct EntriesAfter<'a> {
     user_id: &'a str,
     conversation_id: Uuid,
-    limit: i32,
+    count: i32,
 }
 
 #[derive(SerializeRow)]
 struct EntriesFirst<'a> {
     user_id: &'a str,
-    limit: i32,
+    count: i32,
 }
 
 /// Calls a function for each entry that has a last message, and returns the stamp of all rows.
@@ -248,12 +248,15 @@ pub(crate) async fn read_after(
             let values = EntriesAfter {
                 user_id,
                 conversation_id,
-                limit,
+                count: limit,
             };
             db.read(&db.statements.entries_after, values).await
         }
         None => {
-            let values = EntriesFirst { user_id, limit };
+            let values = EntriesFirst {
+                user_id,
+                count: limit,
+            };
             db.read(&db.statements.entries_first, values).await
         }
     }

@@ -62,7 +62,7 @@ struct After<'a> {
     user_id: &'a str,
     epoch: i32,
     conversation_id: Uuid,
-    limit: i32,
+    count: i32,
 }
 
 #[derive(DeserializeRow)]
@@ -147,7 +147,7 @@ impl<'a> Scan<'a> {
             user_id: self.user.as_str(),
             epoch: epoch.0,
             conversation_id,
-            limit: limit as i32,
+            count: limit as i32,
         };
         let result = self.db.read(self.statement, values).await?;
         for stored in result.rows::<Stored>().map_err(error::undecodable)? {

@@ -4,34 +4,11 @@
 use libtest_mimic::Arguments;
 
 mod basic;
-mod conformance;
-mod connect;
-mod cost;
-mod faults;
-mod flatness;
-mod lockstep;
-mod observed;
-mod outage;
-mod proxy;
-mod relay;
-mod unclean;
 mod world;
 
 fn main() {
-    if let Some(role) = faults::child::role() {
-        return faults::child::play(&role);
-    }
-    let mut trials = faults::long();
+    let mut trials = Vec::new();
     trials.extend(basic::cases());
-    trials.extend(conformance::cases());
-    trials.extend(connect::cases());
-    trials.extend(cost::cases());
-    trials.extend(lockstep::cases());
-    trials.extend(observed::cases());
-    trials.extend(outage::cases());
-    trials.extend(unclean::cases());
-    trials.extend(flatness::cases());
-    trials.extend(faults::cases());
     let mut arguments = Arguments::from_args();
     // They wait for the node and for time-outs more than they compute.
     arguments.test_threads.get_or_insert(6);
