@@ -106,6 +106,8 @@
 //! - `conformance`: the conformance suite for stores. It needs tokio and proptest; use it in
 //!   dev-dependencies.
 //!
+//! - `live`: [`Messenger`] follows lists as streams. It needs tokio's timers.
+//!
 //! # Foreign types
 //!
 //! The API shows types of `uuid` (1), `chrono` (0.4, conversions of [`Timestamp`]), `serde` (1, its
@@ -146,6 +148,9 @@ pub struct Readme;
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Subject};
 pub use ids::{ConversationId, LogKey, MessageId, Position, Revision, UserId};
+#[cfg(feature = "live")]
+#[cfg_attr(docsrs, doc(cfg(feature = "live")))]
+pub use messenger::Batch;
 pub use messenger::{Messenger, MessengerOptions, Prepared, Sent};
 pub use model::{
     Claim, Content, Conversation, ConversationKind, Fingerprint, IdempotencyKey, Import,

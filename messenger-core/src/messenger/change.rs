@@ -124,6 +124,7 @@ impl Messenger {
         let key = self.begin();
         let marker = ReadMarker::new(entry.conversation().clone(), user.clone(), up_to);
         let written = self.store().mark(LogKey::from(key.id()), &marker).await;
+        self.wake(conversation, entry.participants());
         written.map_err(|error| unless_not_applied(error, up_to))?;
         let seen = entry.seen_up_to();
         Ok(entry.with_markers(Some(up_to), seen))

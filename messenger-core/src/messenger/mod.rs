@@ -1,6 +1,8 @@
 //! The service: every rule that holds for all stores.
 
 mod change;
+#[cfg(feature = "live")]
+mod follow;
 mod options;
 mod read;
 mod send;
@@ -10,11 +12,13 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Outcome};
-use crate::ids::{LogKey, MessageId, Position};
+use crate::ids::{ConversationId, LogKey, MessageId, Position, UserId};
 use crate::model::Message;
 use crate::paging::{InFlight, Ticket};
 use crate::store::{MAX_KEY_AGE, Store};
 
+#[cfg(feature = "live")]
+pub use follow::Batch;
 pub use options::MessengerOptions;
 pub use send::{Prepared, Sent};
 
@@ -62,6 +66,8 @@ struct Inner {
     store: Arc<dyn Store>,
     options: MessengerOptions,
     in_flight: InFlight,
+    #[cfg(feature = "live")]
+    feeds: follow::Feeds,
 }
 
 impl Messenger {
@@ -86,6 +92,8 @@ impl Messenger {
                 store,
                 options,
                 in_flight: InFlight::default(),
+                #[cfg(feature = "live")]
+                feeds: follow::Feeds::default(),
             }),
         }
     }
@@ -151,7 +159,35 @@ impl Messenger {
     async fn put(&self, key: MessageId, message: &Message) -> Result<(), Error> {
         self.check_clock()?;
         let written = self.store().put(LogKey::from(key), message).await;
+        self.wake(
+            message.conversation_id(),
+            [message.sender_id(), message.receiver_id()],
+        );
         written.map_err(|error| unless_not_applied(error, message.id()))
+    }
+
+    /// Wakes the followers of the lists that a write has changed, or may have changed.
+    fn wake<'a>(
+        &self,
+        conversation: ConversationId,
+        participants: impl IntoIterator<Item = &'a UserId>,
+    ) {
+        #[cfg(feature = "live")]
+        self.inner.feeds.wake(conversation, participants);
+        #[cfg(not(feature = "live"))]
+        let _ = (conversation, participants);
+    }
+
+    /// Returns how often a follower reads without being woken.
+    #[cfg(feature = "live")]
+    fn poll_interval(&self) -> std::time::Duration {
+        // No other process writes, so only a write whose future was dropped goes unnoticed.
+        let factor = if self.store().settle().is_zero() {
+            15
+        } else {
+            1
+        };
+        self.inner.options.poll_interval * factor
     }
 
     /// Returns the position up to which a read that starts now sees everything for good.

@@ -8,17 +8,25 @@ use crate::clock::Clock;
 pub struct MessengerOptions {
     pub(super) clock: Clock,
     pub(super) edit_window: Option<Duration>,
+    #[cfg(feature = "live")]
+    pub(super) poll_interval: Duration,
 }
 
 impl MessengerOptions {
     /// The default edit window.
     pub const DEFAULT_EDIT_WINDOW: Duration = Duration::from_secs(15 * 60);
 
+    /// The default poll interval.
+    #[cfg(feature = "live")]
+    pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
     /// Returns the defaults: the system's clock, and an edit window of 15 minutes.
     pub fn new() -> Self {
         Self {
             clock: Clock::new(),
             edit_window: Some(Self::DEFAULT_EDIT_WINDOW),
+            #[cfg(feature = "live")]
+            poll_interval: Self::DEFAULT_POLL_INTERVAL,
         }
     }
 
@@ -33,6 +41,16 @@ impl MessengerOptions {
     /// alike if they have the same setting.
     pub fn with_edit_window(mut self, window: impl Into<Option<Duration>>) -> Self {
         self.edit_window = window.into();
+        self
+    }
+
+    /// Sets how often a follower reads without being woken, to find the changes that other processes
+    /// make (default 2 s). If this process alone writes to the store, followers read fifteen times
+    /// less often: a write here wakes them.
+    #[cfg(feature = "live")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "live")))]
+    pub fn with_poll_interval(mut self, interval: Duration) -> Self {
+        self.poll_interval = interval;
         self
     }
 }

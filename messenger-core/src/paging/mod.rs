@@ -12,3 +12,5 @@ pub use query::{HistoryQuery, InboxQuery, Limit};
 
 pub(crate) use in_flight::{InFlight, Ticket};
 pub(crate) use step::Step;
+#[cfg(feature = "live")]
+pub(crate) use step::{Advanced, Item, Newer};

@@ -160,8 +160,13 @@ impl Newer {
         }
     }
 
-    /// Returns the page. `settled_now` was taken before the log was read.
-    pub(crate) fn page<T: Item>(self, mut log: Vec<Logged<T>>, settled_now: Position) -> Page<T> {
+    /// Takes the log that was read, and returns the entries that fit on a page and the next step.
+    /// `settled_now` was taken before the log was read.
+    pub(crate) fn advance<T: Item>(
+        self,
+        mut log: Vec<Logged<T>>,
+        settled_now: Position,
+    ) -> Advanced<T> {
         let from = self.from(settled_now);
         let fitting = fitting(log.iter().map(|entry| &entry.item));
         let full = log.len() >= self.limit || fitting < log.len();
@@ -177,12 +182,47 @@ impl Newer {
         // A full page goes on above what it has read. One that is not full ends the round: the next
         // poll starts above `settled`.
         let at = if full { read_to } else { settled };
-        let prev = newer_than(self.scope, settled, at);
-        let oldest = log.iter().map(|entry| entry.item.place()).min();
-        let next = oldest.map(|place| older_than(self.scope, place));
-        let items = log.into_iter().rev().map(|entry| entry.item).collect();
-        Page { items, next, prev }
+        let next = Self {
+            settled,
+            at,
+            ..self
+        };
+        Advanced { log, next, full }
     }
+
+    /// Returns the cursor that leads to this step.
+    pub(crate) fn cursor(&self) -> Cursor {
+        newer_than(self.scope, self.settled, self.at)
+    }
+
+    /// Returns the page. `settled_now` was taken before the log was read.
+    pub(crate) fn page<T: Item>(self, log: Vec<Logged<T>>, settled_now: Position) -> Page<T> {
+        let scope = self.scope;
+        let Advanced {
+            log, next: step, ..
+        } = self.advance(log, settled_now);
+        let oldest = log.iter().map(|entry| entry.item.place()).min();
+        let next = oldest.map(|place| older_than(scope, place));
+        let items = log.into_iter().rev().map(|entry| entry.item).collect();
+        Page {
+            items,
+            next,
+            prev: step.cursor(),
+        }
+    }
+}
+
+/// The result of a step of catching up.
+#[derive(Debug)]
+pub(crate) struct Advanced<T> {
+    pub(crate) log: Vec<Logged<T>>,
+    pub(crate) next: Newer,
+    /// Whether there may be more to read at once.
+    #[cfg_attr(
+        not(feature = "live"),
+        expect(dead_code, reason = "only followers ask")
+    )]
+    pub(crate) full: bool,
 }
 
 /// Returns how many items, from the first one, fit on a page by their size.
