@@ -105,7 +105,7 @@ impl CassandraStore {
         Ok(Self {
             inner: Arc::new(Inner {
                 db: Arc::new(db),
-                seen: Seen::new(config.remembered),
+                seen: Seen::new(config.write_cache),
             }),
         })
     }

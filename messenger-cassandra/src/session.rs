@@ -44,7 +44,6 @@ pub(crate) struct Db {
     pub(crate) statements: Statements,
     pub(crate) windows: Windows,
     pub(crate) timeout: Duration,
-    query_tracing: bool,
     serial: SerialConsistency,
 }
 
@@ -143,7 +142,6 @@ impl Db {
         let has_second = schema::has_second_replica(&state, &config.keyspace);
         let windows = schema::check(&session, &config.keyspace).await?;
         let mut statements = Statements::prepare(&session, &config.keyspace).await?;
-        statements.trace(config.query_tracing);
         // The driver prepares for a second attempt with each read: that shows where reads are fast.
         let speculative = config.speculative_reads.filter(|_| has_second);
         statements.let_reads_speculate(speculative.map(|after| {
@@ -162,7 +160,6 @@ impl Db {
             statements,
             windows,
             timeout: config.request_timeout,
-            query_tracing: config.query_tracing,
             serial: serial(config),
         })
     }
@@ -212,7 +209,6 @@ impl Db {
         let retry = Retry::default();
         let mut batch = Batch::new(BatchType::Logged);
         batch.set_is_idempotent(true);
-        batch.set_tracing(self.query_tracing);
         batch.set_retry_policy(Some(Arc::new(retry.clone())));
         let (statements, values): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         for &statement in &statements {

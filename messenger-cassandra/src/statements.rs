@@ -30,11 +30,6 @@ macro_rules! statements {
                 let mut next = || prepared.next().ok_or_else(too_few);
                 Ok(Self { $($name: next()?,)* })
             }
-
-            /// Whether nodes write down how they carry each of them out.
-            pub(crate) fn trace(&mut self, on: bool) {
-                $(self.$name.set_tracing(on);)*
-            }
         }
     };
 }

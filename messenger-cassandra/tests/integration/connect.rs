@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::proxy::free_address;
-use crate::world::{Verdict, World, case, id, keyspace_of, name, views};
+use crate::world::{Verdict, World, case, id, name, views};
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -168,7 +168,7 @@ async fn migrate_at_once(world: World) -> Verdict {
     try_join_all((0..4).map(|_| CassandraStore::migrate(&config))).await?;
     CassandraStore::migrate(&config).await?;
     works(&world, &config).await?;
-    drop_keyspace(&world.bare().await?, &keyspace_of(&config)).await
+    drop_keyspace(&world.bare().await?, config.keyspace()).await
 }
 
 async fn windows_stay(world: World) -> Verdict {
@@ -182,7 +182,7 @@ async fn windows_stay(world: World) -> Verdict {
     let day = Duration::from_secs(24 * 3600);
     CassandraStore::migrate(&config.clone().with_windows(day, day)).await?;
     let session = world.bare().await?;
-    let keyspace = keyspace_of(&config);
+    let keyspace = config.keyspace();
     let cql = format!("SELECT bucket_seconds, epoch_seconds FROM {keyspace}.schema_info");
     let rows = session.query_unpaged(cql, &[]).await?.into_rows_result()?;
     assert_eq!(rows.single_row::<(i64, i64)>()?, (3600, 3600));
@@ -195,13 +195,13 @@ async fn windows_stay(world: World) -> Verdict {
     let error = CassandraStore::migrate(&short).await.unwrap_err();
     check(&error, ErrorKind::Invalid, &["windows"])?;
     works(&world, &config).await?;
-    drop_keyspace(&session, &keyspace).await
+    drop_keyspace(&session, keyspace).await
 }
 
 async fn newer_schema(world: World) -> Verdict {
     let config = world.config.clone().with_keyspace(name("k"));
     CassandraStore::migrate(&config).await?;
-    let (session, keyspace) = (world.bare().await?, keyspace_of(&config));
+    let (session, keyspace) = (world.bare().await?, config.keyspace());
     let cql = format!(
         "UPDATE {keyspace}.schema_info SET version = 99 WHERE name = 'messenger' IF EXISTS"
     );
@@ -209,7 +209,7 @@ async fn newer_schema(world: World) -> Verdict {
     refused(&config, ErrorKind::Invalid, &["99", "upgrade"]).await?;
     let error = CassandraStore::migrate(&config).await.unwrap_err();
     check(&error, ErrorKind::Invalid, &["99", "upgrade"])?;
-    drop_keyspace(&session, &keyspace).await
+    drop_keyspace(&session, keyspace).await
 }
 
 async fn quorum(world: World) -> Verdict {

@@ -6,7 +6,6 @@ use libtest_mimic::Arguments;
 mod basic;
 mod conformance;
 mod connect;
-mod cost;
 mod faults;
 mod flatness;
 mod lockstep;
@@ -25,7 +24,6 @@ fn main() {
     trials.extend(basic::cases());
     trials.extend(conformance::cases());
     trials.extend(connect::cases());
-    trials.extend(cost::cases());
     trials.extend(lockstep::cases());
     trials.extend(observed::cases());
     trials.extend(outage::cases());

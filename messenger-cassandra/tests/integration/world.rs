@@ -99,7 +99,7 @@ impl World {
 
     /// The name of the shared keyspace.
     pub(crate) fn keyspace(&self) -> String {
-        keyspace_of(&self.config)
+        self.config.keyspace().to_owned()
     }
 
     /// A connection of the bare driver, to look at tables and to break them.
@@ -111,13 +111,6 @@ impl World {
         });
         Ok(SessionBuilder::new().known_nodes(nodes).build().await?)
     }
-}
-
-/// The configuration does not give it, but its debug form does.
-pub(crate) fn keyspace_of(config: &CassandraConfig) -> String {
-    let text = format!("{config:?}");
-    let (_, rest) = text.split_once("keyspace: \"").expect("a keyspace");
-    rest.split('"').next().expect("its name").to_owned()
 }
 
 pub(crate) fn config(nodes: &[String]) -> CassandraConfig {

@@ -59,7 +59,7 @@ async fn measure(nodes: &[String], hours: u32) -> Verdict {
         .with_speculative_reads(None)
         .with_windows(10 * DAY, HOUR * hours);
     CassandraStore::migrate(&config).await?;
-    let traced = Traced::connect(&config, &keyspace, &nodes[0]).await?;
+    let traced = Traced::connect(&config, &nodes[0]).await?;
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let days = since_epoch.as_secs() / DAY.as_secs();
     let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs());

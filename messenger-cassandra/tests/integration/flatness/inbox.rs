@@ -54,7 +54,7 @@ async fn inbox(traced: &Traced, conversations: u32) -> Verdict {
         let (page, cost) = traced.cost(messenger.inbox(&owner, query)).await?;
         println!("{conversations} conversations, {what} page: {cost}");
         ensure!(
-            cost.rows <= most(6) && cost.tombstones == 0,
+            cost.rows <= most(6) && cost.tombstones == 0 && cost.statements <= 4,
             "the {what} page of {conversations} conversations read {cost}"
         );
         Ok(page)

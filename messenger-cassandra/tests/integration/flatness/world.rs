@@ -56,7 +56,7 @@ where
             .with_windows(bucket, epoch);
         runtime.block_on(async {
             CassandraStore::migrate(&config).await?;
-            play(Traced::connect(&config, &keyspace, &nodes.contact_points()[0]).await?).await
+            play(Traced::connect(&config, &nodes.contact_points()[0]).await?).await
         })?;
         has_not_warned(nodes, &keyspace)
     })
