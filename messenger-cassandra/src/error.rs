@@ -19,22 +19,22 @@ use scylla::errors::{
 
 /// What an error of the driver says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct Diagnosis {
     pub(crate) kind: ErrorKind,
     pub(crate) outcome: Outcome,
     message: &'static str,
 }
 
-const fn not_applied(kind: ErrorKind, message: &'static str) -> Verdict {
-    Verdict {
+const fn not_applied(kind: ErrorKind, message: &'static str) -> Diagnosis {
+    Diagnosis {
         kind,
         outcome: Outcome::NotApplied,
         message,
     }
 }
 
-const fn unknown(kind: ErrorKind, message: &'static str) -> Verdict {
-    Verdict {
+const fn unknown(kind: ErrorKind, message: &'static str) -> Diagnosis {
+    Diagnosis {
         kind,
         outcome: Outcome::Unknown,
         message,
@@ -45,7 +45,7 @@ const UNREADABLE: &str = "the node's answer could not be read";
 
 /// What the error of a whole request says.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
+pub(crate) fn of_request(error: &ExecutionError) -> Diagnosis {
     match error {
         ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
         // The driver stopped to wait; the request goes on.
@@ -79,7 +79,7 @@ pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
 
 /// What the error of one attempt says.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
+pub(crate) fn of_attempt(error: &RequestAttemptError) -> Diagnosis {
     match error {
         RequestAttemptError::DbError(error, _) => of_server(error),
         // It may have arrived before the connection broke.
@@ -114,7 +114,7 @@ pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
 }
 
 #[deny(clippy::wildcard_enum_match_arm)]
-fn of_server(error: &DbError) -> Verdict {
+fn of_server(error: &DbError) -> Diagnosis {
     match error {
         // Counted before anything is written, for a logged batch also before the batch log.
         DbError::Unavailable { .. } => not_applied(
@@ -184,9 +184,9 @@ fn of_server(error: &DbError) -> Verdict {
 }
 
 #[deny(clippy::wildcard_enum_match_arm)]
-fn of_pool(error: &ConnectionPoolError) -> Verdict {
+fn of_pool(error: &ConnectionPoolError) -> Diagnosis {
     let message = match error {
-        ConnectionPoolError::Broken { .. } => "no Cassandra node can be reached",
+        ConnectionPoolError::Broken { .. } => return no_node(),
         ConnectionPoolError::Initializing => "no connection to a Cassandra node is open yet",
         ConnectionPoolError::NodeDisabledByHostFilter => "the node is not one to be asked",
         _ => "no connection to a Cassandra node is open",
@@ -194,14 +194,19 @@ fn of_pool(error: &ConnectionPoolError) -> Verdict {
     not_applied(ErrorKind::Unavailable, message)
 }
 
-pub(crate) const fn timed_out() -> Verdict {
+/// No node is connected.
+pub(crate) const fn no_node() -> Diagnosis {
+    not_applied(ErrorKind::Unavailable, "no Cassandra node can be reached")
+}
+
+pub(crate) const fn timed_out() -> Diagnosis {
     unknown(
         ErrorKind::Timeout,
         "Cassandra did not answer within the request timeout",
     )
 }
 
-impl Verdict {
+impl Diagnosis {
     /// The error of a read, which has no outcome.
     pub(crate) fn of_read(self) -> Error {
         Error::new(self.kind, self.message)
@@ -400,7 +405,7 @@ mod tests {
     use super::*;
     use scylla::statement::Consistency;
 
-    fn server(error: DbError) -> Verdict {
+    fn server(error: DbError) -> Diagnosis {
         of_attempt(&RequestAttemptError::DbError(error, String::new()))
     }
 

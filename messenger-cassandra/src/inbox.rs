@@ -107,11 +107,11 @@ pub(crate) fn delete_later(db: &Arc<Db>, rows: Vec<RecencyRow>) {
     if rows.is_empty() {
         return;
     }
-    let db = Arc::clone(db);
-    tokio::spawn(async move {
-        let deletes = try_join_all(rows.iter().map(|row| row.delete(&db)));
+    let task = Arc::clone(db);
+    db.tidy_later(async move {
+        let deletes = try_join_all(rows.iter().map(|row| row.delete(&task)));
         let late = || error::timed_out().of_read();
-        match db.deadline().bound(deletes, late).await {
+        match task.deadline().bound(deletes, late).await {
             Ok(done) => metrics::counter!("messenger_cassandra_leftovers_deleted_total")
                 .increment(done.len() as u64),
             Err(error) => tracing::debug!(%error, "left-over rows of an inbox stay for now"),

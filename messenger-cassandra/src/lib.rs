@@ -43,14 +43,18 @@ use messenger_core::{
     Store, UserId,
 };
 
+use scylla::client::session::Session;
 use tracing::Instrument as _;
 
+mod budget;
+mod clock;
 mod config;
 mod conversations;
 mod error;
 mod history;
 mod idempotency;
 mod inbox;
+mod monitor;
 mod retry;
 mod schema;
 mod seen;
@@ -64,7 +68,7 @@ mod window;
 pub use config::{CassandraConfig, Consistency, Replication};
 
 use seen::Seen;
-use session::Db;
+use session::{Client, Db};
 
 /// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
 ///
@@ -95,13 +99,41 @@ impl CassandraStore {
     ///
     /// # Errors
     ///
-    /// Within the connect timeout, each with what to change: no node can be reached or what
-    /// listens is no Cassandra ([`Unavailable`](messenger_core::ErrorKind::Unavailable) or
-    /// `Timeout`); wrong password, unknown datacenter, no tables (run [`migrate`](Self::migrate)),
-    /// tables of a newer version, or a replication in which majorities do not meet (`Invalid`).
+    /// Within the connect timeout, with what to change: no node can be reached or the listener is
+    /// not Cassandra ([`Unavailable`](messenger_core::ErrorKind::Unavailable) or `Timeout`); a wrong
+    /// password, an unknown datacenter, no tables (run [`migrate`](Self::migrate)), tables of
+    /// another version, or a replication in which majorities do not meet (`Invalid`).
     pub async fn connect(config: &CassandraConfig) -> Result<Self, Error> {
-        let db = within(config, config.connect_timeout, Db::open(config)).await?;
-        db.warn_of_skew().await;
+        Self::open(config, session::open(config)).await
+    }
+
+    /// Creates a store on a session that the service has already, instead of opening one.
+    ///
+    /// The session's addresses, credentials, TLS and keep-alive are used; nodes, credentials and
+    /// addresses of the configuration are not. Everything else applies: each statement brings its
+    /// own execution profile. The session must fetch schema metadata of the keyspace, as it does by
+    /// default, and have been built with the `scylla` crate in version 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn from_session(
+        session: Arc<Session>,
+        config: &CassandraConfig,
+    ) -> Result<Self, Error> {
+        Self::open(config, async { Client::new(session, config) }).await
+    }
+
+    async fn open(
+        config: &CassandraConfig,
+        client: impl Future<Output = Result<Client, Error>>,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let open = async { Db::open(client.await?, config).await };
+        let db = within(config, config.connect_timeout, open).await?;
+        // A warning about clocks comes before the first call; nothing else waits for this look.
+        let left = config.connect_timeout.saturating_sub(started.elapsed());
+        let _ = tokio::time::timeout(left, db.monitor.first_look()).await;
         Ok(Self {
             inner: Arc::new(Inner {
                 db: Arc::new(db),
@@ -110,16 +142,16 @@ impl CassandraStore {
         })
     }
 
-    /// Makes the keyspace and the tables, as far as they are not there. It may be run at every
-    /// start, and by several processes at once.
+    /// Creates the keyspace and tables if they do not exist, and upgrades tables of an earlier
+    /// version. It may run at every start, and in several processes at once.
     ///
     /// # Errors
     ///
-    /// As those of [`connect`](Self::connect), and when the cluster has too few nodes for the
-    /// replication, or the user lacks the right to create.
+    /// Those of [`connect`](Self::connect); also if the cluster has too few nodes for the
+    /// replication, or if the user lacks the right to create or alter.
     pub async fn migrate(config: &CassandraConfig) -> Result<(), Error> {
-        let session = within(config, config.connect_timeout, session::open(config)).await?;
-        within(config, schema::LIMIT, schema::migrate(&session, config)).await
+        let client = within(config, config.connect_timeout, session::open(config)).await?;
+        within(config, schema::LIMIT, schema::migrate(&client, config)).await
     }
 
     /// Brings back what a user's inbox lost: after a restore, or when data of the tables was lost
@@ -192,11 +224,11 @@ impl Store for CassandraStore {
     }
 
     async fn health(&self) -> Result<(), Error> {
-        self.read("health", self.db().health()).await
+        measured("health", async { self.db().monitor.health() }).await
     }
 
     fn settle(&self) -> Duration {
-        self.db().timeout + session::TOLERATED_SKEW
+        clock::settle(self.db().timeout)
     }
 }
 

@@ -13,14 +13,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use messenger_core::{Error, ErrorKind};
-use scylla::client::session::Session;
 use scylla::cluster::ClusterState;
 use scylla::cluster::metadata::Strategy;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
-use scylla::statement::unprepared::Statement;
 
 use crate::config::{CassandraConfig, Consistency};
 use crate::error;
+use crate::session::Client;
 use crate::window::Windows;
 
 /// The version of the tables below. A store takes this one and no other.
@@ -127,7 +126,7 @@ struct Info {
 }
 
 /// Makes the keyspace and the tables, as far as they are not there.
-pub(crate) async fn migrate(session: &Session, config: &CassandraConfig) -> Result<(), Error> {
+pub(crate) async fn migrate(client: &Client, config: &CassandraConfig) -> Result<(), Error> {
     let windows = (config.bucket.as_secs(), config.epoch.as_secs());
     if Windows::from_secs(windows.0, windows.1).is_none() {
         let shortest = Windows::SHORTEST;
@@ -136,32 +135,32 @@ pub(crate) async fn migrate(session: &Session, config: &CassandraConfig) -> Resu
         )));
     }
     let keyspace = config.keyspace.as_str();
-    let state = session.get_cluster_state();
+    let state = client.session.get_cluster_state();
     if has_info(&state, keyspace)
-        && let Some(info) = read_info(session, keyspace, SERIAL).await?
+        && let Some(info) = read_info(client, keyspace, SERIAL).await?
     {
         return refuse_newer(keyspace, info.version);
     }
     if state.get_keyspace(keyspace).is_none() {
         let factors = resolve_replication(config, &state)?;
-        change(session, &create_keyspace(keyspace, &factors)).await?;
+        change(client, &create_keyspace(keyspace, &factors)).await?;
     }
     for table in TABLES {
-        change(session, &table.replace("{}", keyspace)).await?;
+        change(client, &table.replace("{}", keyspace)).await?;
     }
-    write_info(session, keyspace, windows).await?;
-    match read_info(session, keyspace, SERIAL).await? {
+    write_info(client, keyspace, windows).await?;
+    match read_info(client, keyspace, SERIAL).await? {
         Some(info) => refuse_newer(keyspace, info.version),
         None => Err(missing(keyspace)),
     }
 }
 
 /// Checks that the tables are those of this version, and says how long their windows are.
-pub(crate) async fn check(session: &Session, keyspace: &str) -> Result<Windows, Error> {
-    if !has_info(&session.get_cluster_state(), keyspace) {
+pub(crate) async fn check(client: &Client, keyspace: &str) -> Result<Windows, Error> {
+    if !has_info(&client.session.get_cluster_state(), keyspace) {
         return Err(missing(keyspace));
     }
-    let info = read_info(session, keyspace, None)
+    let info = read_info(client, keyspace, None)
         .await?
         .ok_or_else(|| missing(keyspace))?;
     refuse_newer(keyspace, info.version)?;
@@ -324,19 +323,20 @@ fn create_keyspace(keyspace: &str, factors: &BTreeMap<String, u8>) -> String {
 }
 
 /// Makes one change, at the node that makes all of them, and waits until the nodes agree.
-async fn change(session: &Session, cql: &str) -> Result<(), Error> {
-    let state = session.get_cluster_state();
+async fn change(client: &Client, cql: &str) -> Result<(), Error> {
+    let state = client.session.get_cluster_state();
     let nodes = state.get_nodes_info().iter();
     let first = nodes
         .filter(|node| node.is_connected())
         .min_by_key(|node| node.host_id);
-    let mut statement = Statement::new(cql);
+    let mut statement = client.statement(cql);
     statement.set_request_timeout(Some(CHANGE_LIMIT));
     statement.set_load_balancing_policy(first.map(|node| {
         SingleTargetLoadBalancingPolicy::new(NodeIdentifier::HostId(node.host_id), None)
     }));
     tracing::info!(cql, "changing the schema");
-    session
+    client
+        .session
         .query_unpaged(statement, &[])
         .await
         .map_err(|error| {
@@ -351,17 +351,17 @@ async fn change(session: &Session, cql: &str) -> Result<(), Error> {
 }
 
 async fn write_info(
-    session: &Session,
+    client: &Client,
     keyspace: &str,
     (bucket, epoch): (u64, u64),
 ) -> Result<(), Error> {
-    let mut statement = Statement::new(format!(
+    let statement = client.statement(format!(
         "INSERT INTO {keyspace}.{INFO} (name, version, bucket_seconds, epoch_seconds) \
          VALUES ('messenger', {VERSION}, {bucket}, {epoch}) IF NOT EXISTS"
     ));
     // Whether it was this process or another: what counts is read afterwards.
-    statement.set_is_idempotent(true);
-    session
+    client
+        .session
         .query_unpaged(statement, &[])
         .await
         .map_err(error::read)?;
@@ -369,19 +369,19 @@ async fn write_info(
 }
 
 async fn read_info(
-    session: &Session,
+    client: &Client,
     keyspace: &str,
     consistency: Option<scylla::statement::Consistency>,
 ) -> Result<Option<Info>, Error> {
-    let mut statement = Statement::new(format!(
+    let mut statement = client.statement(format!(
         "SELECT version, bucket_seconds, epoch_seconds FROM {keyspace}.{INFO} \
          WHERE name = 'messenger'"
     ));
-    statement.set_is_idempotent(true);
     if let Some(consistency) = consistency {
         statement.set_consistency(consistency);
     }
-    let result = session
+    let result = client
+        .session
         .query_unpaged(statement, &[])
         .await
         .map_err(error::read)?;

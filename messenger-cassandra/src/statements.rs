@@ -7,10 +7,9 @@
 use futures_util::future::try_join_all;
 use messenger_core::Error;
 use scylla::client::execution_profile::ExecutionProfileHandle;
-use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
-use crate::error;
+use crate::session::Client;
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $cql:literal;)*) => {
@@ -22,9 +21,9 @@ macro_rules! statements {
 
         impl Statements {
             /// Prepares all of them, at the same time.
-            pub(crate) async fn prepare(session: &Session, keyspace: &str) -> Result<Self, Error> {
+            pub(crate) async fn prepare(client: &Client, keyspace: &str) -> Result<Self, Error> {
                 let cql = [$($cql),*].map(|cql| cql.replace("{}", keyspace));
-                let prepared = try_join_all(cql.into_iter().map(|cql| prepare(session, cql))).await?;
+                let prepared = try_join_all(cql.into_iter().map(|cql| client.prepare(cql))).await?;
                 let mut prepared = prepared.into_iter();
                 // As many as there are fields: both come from one list.
                 let mut next = || prepared.next().ok_or_else(too_few);
@@ -86,14 +85,11 @@ statements! {
     recency_oldest = "SELECT epoch, conversation_id FROM {}.inbox_recency \
         WHERE user_id = ? AND (epoch, conversation_id) > (?, ?) AND (epoch) <= (?) \
         ORDER BY epoch ASC, conversation_id ASC LIMIT ?";
-
-    /// Whether a majority answers, and what time it is there.
-    health = "SELECT version, toUnixTimestamp(now()) FROM {}.schema_info WHERE name = ?";
 }
 
 impl Statements {
-    /// Lets the reads of a page try a second node. (Not the read of the clock: it is timed.)
-    pub(crate) fn let_reads_speculate(&mut self, profile: Option<ExecutionProfileHandle>) {
+    /// Lets the reads of a page go to a second node.
+    pub(crate) fn let_reads_speculate(&mut self, profile: &ExecutionProfileHandle) {
         for statement in [
             &mut self.message,
             &mut self.messages_newest,
@@ -106,15 +102,9 @@ impl Statements {
             &mut self.recency_newest,
             &mut self.recency_oldest,
         ] {
-            statement.set_execution_profile_handle(profile.clone());
+            statement.set_execution_profile_handle(Some(profile.clone()));
         }
     }
-}
-
-async fn prepare(session: &Session, cql: String) -> Result<PreparedStatement, Error> {
-    let mut statement = session.prepare(cql).await.map_err(error::prepare)?;
-    statement.set_is_idempotent(true);
-    Ok(statement)
 }
 
 fn too_few() -> Error {

@@ -1,17 +1,21 @@
 //! What is wrong with the cluster or the configuration is said at once, with what to change; and a
 //! schema is made once, by however many.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use libtest_mimic::Trial;
 use messenger_cassandra::{CassandraConfig, CassandraStore, Consistency, Replication};
 use messenger_core::{Error, ErrorKind, Store};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session_builder::SessionBuilder;
+use scylla_proxy::{Reaction as _, RequestReaction, RequestRule};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-use crate::proxy::free_address;
-use crate::world::{Verdict, World, case, id, name, views};
+use crate::proxy::{self, free_address, looks};
+use crate::world::{Verdict, World, case, eventually, id, name, views};
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -30,6 +34,8 @@ pub(crate) fn cases() -> Vec<Trial> {
         case("schema::windows_stay_as_they_were_made", windows_stay),
         case("schema::a_newer_one_is_refused", newer_schema),
         case("connect::quorum_works_too", quorum),
+        case("connect::a_node_that_hangs_when_asked_for_its_time", hangs),
+        case("connect::a_session_of_the_service", own_session),
     ]
 }
 
@@ -217,12 +223,49 @@ async fn quorum(world: World) -> Verdict {
     works(&world, &config).await
 }
 
+/// All that is lost is what the store asks for its own health; neither that nor the start waits.
+async fn hangs(world: World) -> Verdict {
+    let lost = RequestRule(looks(), RequestReaction::drop_frame());
+    let (_proxy, config) = proxy::start(&world, vec![lost]).await?;
+    let started = Instant::now();
+    let config = config.with_connect_timeout(Duration::from_secs(5));
+    let store = CassandraStore::connect(&config).await?;
+    store.health().await?;
+    assert!(
+        started.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        started.elapsed()
+    );
+    eventually("the store is not ready", async || {
+        Ok(store.health().await.is_err())
+    })
+    .await
+}
+
+/// Its profile is not one that a store could use: each statement brings its own.
+async fn own_session(world: World) -> Verdict {
+    let profile = ExecutionProfile::builder()
+        .consistency(scylla::statement::Consistency::Any)
+        .build();
+    let session = SessionBuilder::new()
+        .known_nodes(world.config.nodes())
+        .default_execution_profile_handle(profile.into_handle())
+        .build()
+        .await?;
+    let store = CassandraStore::from_session(Arc::new(session), &world.config).await?;
+    appends(&world, &store).await
+}
+
 async fn works(world: &World, config: &CassandraConfig) -> Verdict {
     let store = CassandraStore::connect(config).await?;
     store.health().await?;
+    appends(world, &store).await
+}
+
+async fn appends(world: &World, store: &CassandraStore) -> Verdict {
     let message = world.pair_named("works").message(id(), "hello");
     store.append(&message).await?;
-    assert_eq!(views(&store, &message).await?, [true; 4]);
+    assert_eq!(views(store, &message).await?, [true; 4]);
     Ok(())
 }
 

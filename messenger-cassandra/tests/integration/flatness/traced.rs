@@ -42,12 +42,15 @@ impl Traced {
     pub(crate) async fn connect(config: &CassandraConfig, node: &str) -> Result<Self, Failed> {
         let traces: Arc<Mutex<Vec<Uuid>>> = Arc::default();
         let collected = Arc::clone(&traces);
-        let relay = Relay::start(node, move |way, frame| match way {
-            Way::Request => mark(frame),
-            Way::Answer => {
-                let mut traces = collected.lock().unwrap_or_else(PoisonError::into_inner);
-                traces.extend(trace_of(frame));
+        let relay = Relay::start(node, move |way, frame| {
+            match way {
+                Way::Request => mark(frame),
+                Way::Answer => {
+                    let mut traces = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                    traces.extend(trace_of(frame));
+                }
             }
+            Duration::ZERO
         })
         .await?;
         // Traces are kept twice, which a single node cannot.
