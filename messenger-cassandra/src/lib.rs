@@ -142,16 +142,35 @@ impl CassandraStore {
         })
     }
 
-    /// Creates the keyspace and tables if they do not exist, and upgrades tables of an earlier
-    /// version. It may run at every start, and in several processes at once.
+    /// Creates the keyspace and tables if they do not exist, and upgrades tables of any earlier
+    /// version: missing tables and columns are added, and options that came with a later version
+    /// are set. It may run at every start, and in several processes at once; if nothing is missing,
+    /// it is one read in the local datacenter.
+    ///
+    /// Servers of the version before go on meanwhile and may be restarted. When all servers have
+    /// been replaced, call [`finish_upgrade`](Self::finish_upgrade).
     ///
     /// # Errors
     ///
     /// Those of [`connect`](Self::connect); also if the cluster has too few nodes for the
-    /// replication, or if the user lacks the right to create or alter.
+    /// replication, if the user lacks the right to create or alter, or if the tables need a newer
+    /// program (`Invalid`).
     pub async fn migrate(config: &CassandraConfig) -> Result<(), Error> {
         let client = within(config, config.connect_timeout, session::open(config)).await?;
         within(config, schema::LIMIT, schema::migrate(&client, config)).await
+    }
+
+    /// Ends an upgrade: servers of earlier versions can no longer connect. Shortcuts that such a
+    /// server would break are used from the next [`connect`](Self::connect) on, so call it when no
+    /// server of an earlier version is left. New tables need it not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn finish_upgrade(config: &CassandraConfig) -> Result<(), Error> {
+        let client = within(config, config.connect_timeout, session::open(config)).await?;
+        let finish = schema::finish_upgrade(&client, &config.keyspace);
+        within(config, schema::LIMIT, finish).await
     }
 
     /// Brings back what a user's inbox lost: after a restore, or when data of the tables was lost

@@ -189,10 +189,9 @@ fn serial(config: &CassandraConfig) -> SerialConsistency {
 impl Db {
     /// Checks the tables and prepares the statements.
     pub(crate) async fn open(client: Client, config: &CassandraConfig) -> Result<Self, Error> {
+        let schema = schema::check(&client, config).await?;
         let state = client.session.get_cluster_state();
-        schema::check_replication(&state, config)?;
         let has_second = schema::has_second_replica(&state, &config.keyspace);
-        let windows = schema::check(&client, &config.keyspace).await?;
         let mut statements = Statements::prepare(&client, &config.keyspace).await?;
         // The driver prepares for a second attempt with each read: that shows where reads are fast.
         if let Some(delay) = config.speculative_reads.filter(|_| has_second) {
@@ -202,7 +201,7 @@ impl Db {
             monitor: Monitor::start(client.clone(), config),
             client,
             statements,
-            windows,
+            windows: schema.windows,
             timeout: config.request_timeout,
             serial: serial(config),
             tidying: Arc::new(Semaphore::new(TIDYING)),

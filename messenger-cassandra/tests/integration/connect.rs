@@ -1,10 +1,8 @@
-//! What is wrong with the cluster or the configuration is said at once, with what to change; and a
-//! schema is made once, by however many.
+//! What is wrong with the cluster or the configuration is said at once, with what to change.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
 use libtest_mimic::Trial;
 use messenger_cassandra::{CassandraConfig, CassandraStore, Consistency, Replication};
 use messenger_core::{Error, ErrorKind, Store};
@@ -30,9 +28,6 @@ pub(crate) fn cases() -> Vec<Trial> {
             no_majority,
         ),
         case("connect::tables_of_another_program", other_tables),
-        case("schema::many_migrate_at_once", migrate_at_once),
-        case("schema::windows_stay_as_they_were_made", windows_stay),
-        case("schema::a_newer_one_is_refused", newer_schema),
         case("connect::quorum_works_too", quorum),
         case("connect::a_node_that_hangs_when_asked_for_its_time", hangs),
         case("connect::a_session_of_the_service", own_session),
@@ -40,7 +35,7 @@ pub(crate) fn cases() -> Vec<Trial> {
 }
 
 /// Connecting fails with this kind, in time, and says all of this.
-async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Verdict {
+pub(crate) async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Verdict {
     let started = Instant::now();
     let error = CassandraStore::connect(config).await.unwrap_err();
     check(&error, kind, says)?;
@@ -50,7 +45,7 @@ async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Ve
     Ok(())
 }
 
-fn check(error: &Error, kind: ErrorKind, says: &[&str]) -> Verdict {
+pub(crate) fn check(error: &Error, kind: ErrorKind, says: &[&str]) -> Verdict {
     let missing = says.iter().find(|part| !error.message().contains(**part));
     if error.kind() == kind && missing.is_none() {
         return Ok(());
@@ -163,59 +158,15 @@ async fn other_tables(world: World) -> Verdict {
         session.query_unpaged(cql, &[]).await?;
     }
     let config = world.config.with_keyspace(keyspace.clone());
-    CassandraStore::migrate(&config).await?;
+    let error = CassandraStore::migrate(&config).await.unwrap_err();
+    check(
+        &error,
+        ErrorKind::Invalid,
+        &["messages", "another keyspace"],
+    )?;
     let verdict = refused(&config, ErrorKind::Invalid, &["tables"]).await;
     drop_keyspace(&session, &keyspace).await?;
     verdict
-}
-
-async fn migrate_at_once(world: World) -> Verdict {
-    let config = world.config.clone().with_keyspace(name("k"));
-    try_join_all((0..4).map(|_| CassandraStore::migrate(&config))).await?;
-    CassandraStore::migrate(&config).await?;
-    works(&world, &config).await?;
-    drop_keyspace(&world.bare().await?, config.keyspace()).await
-}
-
-async fn windows_stay(world: World) -> Verdict {
-    let hour = Duration::from_secs(3600);
-    let config = world
-        .config
-        .clone()
-        .with_keyspace(name("k"))
-        .with_windows(hour, hour);
-    CassandraStore::migrate(&config).await?;
-    let day = Duration::from_secs(24 * 3600);
-    CassandraStore::migrate(&config.clone().with_windows(day, day)).await?;
-    let session = world.bare().await?;
-    let keyspace = config.keyspace();
-    let cql = format!("SELECT bucket_seconds, epoch_seconds FROM {keyspace}.schema_info");
-    let rows = session.query_unpaged(cql, &[]).await?.into_rows_result()?;
-    assert_eq!(rows.single_row::<(i64, i64)>()?, (3600, 3600));
-
-    let minute = Duration::from_secs(60);
-    let short = config
-        .clone()
-        .with_keyspace(name("k"))
-        .with_windows(minute, minute);
-    let error = CassandraStore::migrate(&short).await.unwrap_err();
-    check(&error, ErrorKind::Invalid, &["windows"])?;
-    works(&world, &config).await?;
-    drop_keyspace(&session, keyspace).await
-}
-
-async fn newer_schema(world: World) -> Verdict {
-    let config = world.config.clone().with_keyspace(name("k"));
-    CassandraStore::migrate(&config).await?;
-    let (session, keyspace) = (world.bare().await?, config.keyspace());
-    let cql = format!(
-        "UPDATE {keyspace}.schema_info SET version = 99 WHERE name = 'messenger' IF EXISTS"
-    );
-    session.query_unpaged(cql, &[]).await?;
-    refused(&config, ErrorKind::Invalid, &["99", "upgrade"]).await?;
-    let error = CassandraStore::migrate(&config).await.unwrap_err();
-    check(&error, ErrorKind::Invalid, &["99", "upgrade"])?;
-    drop_keyspace(&session, keyspace).await
 }
 
 async fn quorum(world: World) -> Verdict {
@@ -256,7 +207,7 @@ async fn own_session(world: World) -> Verdict {
     appends(&world, &store).await
 }
 
-async fn works(world: &World, config: &CassandraConfig) -> Verdict {
+pub(crate) async fn works(world: &World, config: &CassandraConfig) -> Verdict {
     let store = CassandraStore::connect(config).await?;
     store.health().await?;
     appends(world, &store).await
@@ -269,7 +220,10 @@ async fn appends(world: &World, store: &CassandraStore) -> Verdict {
     Ok(())
 }
 
-async fn drop_keyspace(session: &scylla::client::session::Session, keyspace: &str) -> Verdict {
+pub(crate) async fn drop_keyspace(
+    session: &scylla::client::session::Session,
+    keyspace: &str,
+) -> Verdict {
     let cql = format!("DROP KEYSPACE {keyspace}");
     session.query_unpaged(cql, &[]).await?;
     Ok(())

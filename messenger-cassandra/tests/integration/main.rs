@@ -13,6 +13,7 @@ mod observed;
 mod outage;
 mod proxy;
 mod relay;
+mod schema;
 mod unclean;
 mod world;
 
@@ -27,6 +28,7 @@ fn main() {
     trials.extend(lockstep::cases());
     trials.extend(observed::cases());
     trials.extend(outage::cases());
+    trials.extend(schema::cases());
     trials.extend(unclean::cases());
     trials.extend(flatness::cases());
     trials.extend(faults::cases());
