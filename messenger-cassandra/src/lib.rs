@@ -1,38 +1,15 @@
-//! A messenger store on Apache Cassandra, through the `scylla` driver.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), messenger_core::Error> {
-//! use messenger_cassandra::{CassandraConfig, CassandraStore};
-//! use messenger_core::Messenger;
+//! # Runtime and metrics
 //!
-//! let config = CassandraConfig::from_url("cassandra://127.0.0.1:9042/messenger?replication=1")?;
-//! CassandraStore::migrate(&config).await?; // once, or at every start
-//! let messenger = Messenger::new(CassandraStore::connect(&config).await?);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # What to know before running it
-//!
-//! - **Clocks.** The clocks of the servers and of the nodes must be synchronized. When they are
-//!   more than two seconds apart, [`health`](messenger_core::Store::health) says so.
-//! - **Datacenters.** The rules of the [`Store`] hold among processes that
-//!   use one datacenter. In several the views converge.
-//! - **Inboxes.** A page reads the conversations that were active in the epochs that it touches (6
-//!   hours unless the schema was made with others), so its bound is how many conversations of one
-//!   user are active in an epoch.
-//! - **Batches.** A send is a logged batch to three partitions, of at most 22 kB. Over 5 KiB the
-//!   server logs a warning unless `batch_size_warn_threshold` is raised; its limit of 50 KiB must
-//!   stay.
-//! - **Repair.** Run Cassandra's repair within the tables' `gc_grace_seconds`, as ever; a
-//!   recency row that was lost nevertheless is brought back by
-//!   [`rebuild_inbox`](CassandraStore::rebuild_inbox).
-//!
-//! # Modules, in reading order
-//!
-//! `schema` (the tables and why), `window` (buckets, epochs, write timestamps), `send` (what is
-//! written, in which order), `history` and `inbox` (what a page reads), `idempotency`, `seen` (what
-//! is remembered), `retry` and `error` (what may be repeated, and what is known afterwards).
+//! A [`CassandraStore`] lives on the tokio runtime on which it was connected; a task there watches
+//! the cluster until the last clone is dropped. Its metrics are listed there.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Reading order: `schema` (the tables and why), `window` (buckets, epochs, write timestamps), `send`
+// (what is written, in which order), `history` and `inbox` (what a page reads), `idempotency`, `seen`
+// (the write cache), `retry`, `budget` and `error` (what may be repeated, and what is known then),
+// `clock` and `monitor` (whether clocks agree and nodes answer).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,17 +49,27 @@ use session::{Client, Db};
 
 /// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
 ///
-/// It lives on the tokio runtime that it was connected on. A node that goes away is left, and found
-/// again when it is back, without any call.
+/// It lives on the tokio runtime on which it was connected. A node that goes away is given up, and
+/// found again when it is back, without any call.
+///
+/// [`health`](Store::health) and the check of the clocks before each write look at what a task of
+/// the store found last; they cost no request.
 ///
 /// # Metrics
 ///
-/// Through the `metrics` facade: `messenger_cassandra_operation_duration_seconds` (histogram, by
-/// `operation` and `outcome`: `ok` or the kind of the error), `messenger_cassandra_retries_total`,
-/// `messenger_cassandra_half_logged_batches_total` (sends that did not wait for a node that has
-/// died), `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
-/// `messenger_cassandra_leftovers_deleted_total`. Each operation has a `tracing` span of level
-/// `DEBUG`.
+/// Through the `metrics` facade:
+///
+/// | metric | meaning |
+/// | --- | --- |
+/// | `messenger_cassandra_operation_duration_seconds` | latency, by `operation` and `outcome` (`ok` or the kind of the error) |
+/// | `messenger_cassandra_clock_difference_seconds` | the difference between this machine's clock and the nodes' |
+/// | `messenger_cassandra_retries_total` | requests that were sent again after an error |
+/// | `messenger_cassandra_speculative_reads_total` | reads that went to a second node |
+/// | `messenger_cassandra_half_logged_batches_total` | sends that did not wait for a node that has died |
+/// | `messenger_cassandra_seen_hits_total`, `…_misses_total` | lookups in the write cache |
+/// | `messenger_cassandra_leftovers_deleted_total` | deleted rows of inboxes that were left over |
+///
+/// Each operation has a `tracing` span of level `DEBUG`.
 #[derive(Clone, Debug)]
 pub struct CassandraStore {
     inner: Arc<Inner>,

@@ -1,8 +1,8 @@
 //! Decides which failed requests are sent again.
 //!
-//! Every statement here may be executed twice, by its write timestamps and keys, so the driver may
-//! repeat it even if the fate of an attempt is unknown, which its own policy does not do for
-//! write timeouts. But the fate is remembered: when a first attempt timed out and a second one was
+//! Every statement may be executed twice, because of its write timestamps and keys. So the driver may
+//! repeat it even if the outcome of an attempt is unknown, which its own policy does not do for
+//! write timeouts. But the outcome is remembered: if a first attempt timed out and a second one was
 //! refused, the write as a whole is still unknown, whatever the last error says.
 //!
 //! Retries go to another node, except for errors that are not that node's fault. There are at most
@@ -23,7 +23,7 @@ use crate::error;
 /// The largest number of retries of a request.
 const RETRIES: u32 = 2;
 
-/// The policy of one request, or of many reads, which share nothing.
+/// The policy of one write, or of all reads.
 #[derive(Clone, Debug)]
 pub(crate) struct Retry {
     maybe_applied: Arc<AtomicBool>,
@@ -38,7 +38,7 @@ impl Retry {
         }
     }
 
-    /// Whether an attempt, also one before the last, may have been applied.
+    /// Returns `Unknown` if any attempt, including earlier ones, may have been applied.
     pub(crate) fn outcome(&self) -> Outcome {
         if self.maybe_applied.load(Ordering::Relaxed) {
             Outcome::Unknown
@@ -92,7 +92,7 @@ fn decide(error: &RequestAttemptError) -> RetryDecision {
     match error {
         RequestAttemptError::BrokenConnectionError(_)
         | RequestAttemptError::UnableToAllocStreamId => NEXT,
-        // Trying again would wait for the same node; see `Db::batch` for what is done instead.
+        // A retry would wait for the same node; `Db::batch` writes the rows instead.
         error if error::is_logged_once_by(error) => NONE,
         RequestAttemptError::DbError(error, _) => match error {
             // This node is in trouble; another one may not be.
@@ -102,7 +102,7 @@ fn decide(error: &RequestAttemptError) -> RetryDecision {
             | DbError::RateLimitReached { .. } => NEXT,
             // This node sees too few replicas; another one may see more.
             DbError::Unavailable { .. } => NEXT,
-            // Replicas were too slow. By now the coordinator knows which, and asks others; and a
+            // Replicas were too slow. By now the coordinator knows which ones and asks others; and a
             // cluster of one node has no next target.
             DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } => SAME,
             // It would fail the same way again.

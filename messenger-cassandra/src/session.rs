@@ -1,4 +1,4 @@
-//! The driver's session: how it is set up, and the few ways in which requests are made.
+//! The driver's session: its setup, and the few ways in which requests are sent.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -61,7 +61,7 @@ pub(crate) struct Db {
     tidying: Arc<Semaphore>,
 }
 
-/// When a call must have come to its end.
+/// The time at which a call must end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(tokio::time::Instant);
 
@@ -178,7 +178,7 @@ fn check_datacenter(state: &ClusterState, datacenter: Option<&String>) -> Result
     }
 }
 
-/// Only processes of one datacenter may settle a transaction among themselves.
+/// The replicas that decide a transaction: those of the local datacenter if one is declared.
 fn serial(config: &CassandraConfig) -> SerialConsistency {
     match (&config.datacenter, config.consistency) {
         (Some(_), Consistency::LocalQuorum) => SerialConsistency::LocalSerial,
@@ -224,7 +224,7 @@ impl Db {
         }
     }
 
-    /// The rows of a read.
+    /// Returns the rows of a read.
     pub(crate) async fn read(
         &self,
         statement: &PreparedStatement,
@@ -254,13 +254,13 @@ impl Db {
         Ok(())
     }
 
-    /// A logged batch: all of it or nothing, in the end. The first statement decides which replica
-    /// is asked.
+    /// Executes a logged batch: all of it or nothing, in the end. It goes to a replica of the first
+    /// statement's partition.
     ///
-    /// Its log is kept on two other nodes, and the coordinator waits for both. When one of them has
-    /// died and nobody knows it yet, the batch times out with its log on the other one: it will be
-    /// played from there, so its rows may be written now, each by itself. Without that, nobody
-    /// could send on a ring of three until the failure detector has noticed.
+    /// Its log is kept on two other nodes, and the coordinator waits for both. If one of them has
+    /// died and the cluster does not know it yet, the batch times out with its log on the other
+    /// node. It will be replayed from there, so its rows may be written now, each by itself.
+    /// Otherwise no send would succeed on a ring of three until the failure detector has noticed.
     pub(crate) async fn batch<V: SerializeRow + Send + Sync>(
         &self,
         rows: Vec<(&PreparedStatement, V)>,
@@ -291,7 +291,7 @@ impl Db {
         }
     }
 
-    /// The rows of a batch that will be played in any case, each by itself and at once.
+    /// Writes the rows of a batch that will be replayed in any case, each by itself and at once.
     async fn write_each<V: SerializeRow + Send + Sync>(
         &self,
         statements: &[&PreparedStatement],
@@ -307,7 +307,7 @@ impl Db {
         Ok(())
     }
 
-    /// A lightweight transaction, and the row that it answers.
+    /// Executes a lightweight transaction, and returns its answer.
     pub(crate) async fn transaction(
         &self,
         statement: &PreparedStatement,
@@ -342,7 +342,7 @@ fn worst(one: Outcome, other: Outcome) -> Outcome {
     }
 }
 
-/// Addresses that are not in the map stay as they are.
+/// A map of addresses. One that is not in the map stays as it is.
 struct Addresses(HashMap<SocketAddr, SocketAddr>);
 
 #[async_trait]

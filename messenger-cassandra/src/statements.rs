@@ -1,8 +1,8 @@
 //! All CQL of the running store, prepared once.
 //!
-//! Every statement names its keyspace (nothing is ever sent after a `USE`) and binds the whole
-//! partition key, so that the driver sends it to a replica. Every one may be executed twice. Every
-//! write but the transaction carries its timestamp.
+//! Every statement names its keyspace (there is no `USE`) and binds the whole partition key, so that
+//! the driver sends it to a replica. Every one may be executed twice. Every write except the
+//! transaction carries its timestamp.
 
 use futures_util::future::try_join_all;
 use messenger_core::Error;

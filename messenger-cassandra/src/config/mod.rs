@@ -248,7 +248,7 @@ impl CassandraConfig {
         let invalid = |message: String| Err(Error::new(ErrorKind::Invalid, message));
         if self.nodes.is_empty() {
             return invalid(
-                "no Cassandra node is named; name at least one as host:port".to_owned(),
+                "no Cassandra node is configured; name at least one as host:port".to_owned(),
             );
         }
         if !is_keyspace(&self.keyspace) {

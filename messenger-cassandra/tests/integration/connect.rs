@@ -59,7 +59,7 @@ async fn absent(world: World) -> Verdict {
     refused(
         &config,
         ErrorKind::Unavailable,
-        &[&address, "does Cassandra run there"],
+        &[&address, "is Cassandra running there"],
     )
     .await?;
     let config = world.config.with_nodes(["no-such-host.invalid"]);
