@@ -1,63 +1,77 @@
-//! The driver's session: how it is set up, and the few ways in which requests are made.
+//! The driver's session: its setup, and the few ways in which requests are sent.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use messenger_core::{Clock, Error, ErrorKind, Outcome, Position, Timestamp};
 use metrics::counter;
-use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileHandle};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::cluster::ClusterState;
 use scylla::errors::{ExecutionError, TranslationError};
 use scylla::policies::address_translator::{AddressTranslator, UntranslatedPeer};
 use scylla::policies::load_balancing::DefaultPolicy;
-use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch as DriverBatch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
+use scylla::statement::unprepared::Statement;
 use scylla::statement::{Consistency as DriverConsistency, SerialConsistency};
+use tokio::sync::Semaphore;
 
+use crate::budget::{Budget, SpeculativeReads};
+use crate::clock;
 use crate::config::{CassandraConfig, Consistency};
 use crate::error;
+use crate::monitor::Monitor;
 use crate::retry::Retry;
 use crate::schema;
 use crate::statements::Statements;
 use crate::window::{Bucket, Windows};
 use crate::write::batch::{Batch, Write};
 
-/// How far the clocks of two machines may be apart. It is part of the settle time.
-pub(crate) const TOLERATED_SKEW: Duration = Duration::from_secs(2);
-
-/// How often an idle connection is asked whether it is still one, and how long it may take to
-/// answer. A node that hangs is left after twice this time.
+/// The time after which an idle connection is probed, and the time that the answer may take. A
+/// node that hangs is given up after twice this time.
 const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// The largest number of tasks that delete left-over rows at the same time.
+const TIDYING: usize = 64;
+
+/// A session, and the execution profile of a configuration. Every statement names the profile, so
+/// that a session that the service uses for other things as well will do.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) session: Arc<Session>,
+    profile: ExecutionProfileHandle,
+    budget: Arc<Budget>,
+}
 
 /// A session whose tables were checked, with the statements prepared.
 #[derive(Debug)]
 pub(crate) struct Db {
-    session: Session,
+    client: Client,
     pub(crate) statements: Statements,
     pub(crate) windows: Windows,
     pub(crate) timeout: Duration,
-    /// The position from which on every change is in `latest`; `None` while servers of version 1 may
+    /// The position from which on `latest` holds every change; `None` while servers of version 1 may
     /// write.
     latest_since: Option<Position>,
-    query_tracing: bool,
+    pub(crate) monitor: Monitor,
     serial: SerialConsistency,
+    tidying: Arc<Semaphore>,
 }
 
-/// When a call must have come to its end.
+/// The time at which a call must end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(tokio::time::Instant);
 
 impl Deadline {
-    /// The result of the future, or, when the time is over before, this error.
+    /// Returns the result of the future, or this error if the time is over first.
     pub(crate) async fn bound<T>(
         self,
         future: impl Future<Output = Result<T, Error>>,
@@ -70,29 +84,11 @@ impl Deadline {
     }
 }
 
-/// Opens a session, and refuses what can be known to be wrong about the cluster.
-pub(crate) async fn open(config: &CassandraConfig) -> Result<Session, Error> {
+/// Opens a session, and refuses what is known to be wrong about the cluster.
+pub(crate) async fn open(config: &CassandraConfig) -> Result<Client, Error> {
     config.check()?;
-    let local = config.datacenter.as_ref();
-    let mut policy = DefaultPolicy::builder().token_aware(true);
-    if let Some(datacenter) = local {
-        policy = policy.prefer_datacenter(datacenter.clone());
-    }
-    let consistency = match config.consistency {
-        Consistency::LocalQuorum => DriverConsistency::LocalQuorum,
-        Consistency::Quorum => DriverConsistency::Quorum,
-    };
-    let profile = ExecutionProfile::builder()
-        .consistency(consistency)
-        .serial_consistency(Some(serial(config)))
-        .load_balancing_policy(policy.permit_dc_failover(false).build())
-        .retry_policy(Arc::new(Retry::default()))
-        // Each call has a deadline that bounds all of its requests and their attempts.
-        .request_timeout(None)
-        .build();
     let mut builder = SessionBuilder::new()
         .known_nodes(&config.nodes)
-        .default_execution_profile_handle(profile.into_handle())
         .keyspaces_to_fetch([config.keyspace.as_str()])
         .connection_timeout(config.connect_timeout)
         .keepalive_interval(KEEPALIVE)
@@ -111,8 +107,65 @@ pub(crate) async fn open(config: &CassandraConfig) -> Result<Session, Error> {
         .build()
         .await
         .map_err(|error| error::connect(error, &config.nodes))?;
-    check_datacenter(&session.get_cluster_state(), local)?;
-    Ok(session)
+    Client::new(Arc::new(session), config)
+}
+
+impl Client {
+    pub(crate) fn new(session: Arc<Session>, config: &CassandraConfig) -> Result<Self, Error> {
+        config.check()?;
+        let local = config.datacenter.as_ref();
+        check_datacenter(&session.get_cluster_state(), local)?;
+        let mut policy = DefaultPolicy::builder().token_aware(true);
+        if let Some(datacenter) = local {
+            policy = policy.prefer_datacenter(datacenter.clone());
+        }
+        let consistency = match config.consistency {
+            Consistency::LocalQuorum => DriverConsistency::LocalQuorum,
+            Consistency::Quorum => DriverConsistency::Quorum,
+        };
+        let budget = Budget::full();
+        let profile = ExecutionProfile::builder()
+            .consistency(consistency)
+            .serial_consistency(Some(serial(config)))
+            .load_balancing_policy(policy.permit_dc_failover(false).build())
+            .retry_policy(Arc::new(Retry::new(Arc::clone(&budget))))
+            // Each call has a deadline that bounds all of its requests and their attempts.
+            .request_timeout(None)
+            .build();
+        Ok(Self {
+            session,
+            profile: profile.into_handle(),
+            budget,
+        })
+    }
+
+    /// A statement that is sent as text. It must be one that may be executed twice.
+    pub(crate) fn statement(&self, cql: impl Into<String>) -> Statement {
+        let mut statement = Statement::new(cql);
+        statement.set_execution_profile_handle(Some(self.profile.clone()));
+        statement.set_is_idempotent(true);
+        statement
+    }
+
+    /// Prepares a statement that may be executed twice.
+    pub(crate) async fn prepare(&self, cql: String) -> Result<PreparedStatement, Error> {
+        let mut statement = self.session.prepare(cql).await.map_err(error::prepare)?;
+        statement.set_execution_profile_handle(Some(self.profile.clone()));
+        statement.set_history_listener(Arc::clone(&self.budget) as _);
+        statement.set_is_idempotent(true);
+        Ok(statement)
+    }
+
+    /// The profile of reads that may go to a second node.
+    fn speculative(&self, delay: Duration) -> ExecutionProfileHandle {
+        let policy = SpeculativeReads {
+            delay,
+            budget: Arc::clone(&self.budget),
+        };
+        let builder = self.profile.pointee_to_builder();
+        let builder = builder.speculative_execution_policy(Some(Arc::new(policy)));
+        builder.build().into_handle()
+    }
 }
 
 /// The driver gives an empty plan for each request when the datacenter does not exist.
@@ -130,7 +183,7 @@ fn check_datacenter(state: &ClusterState, datacenter: Option<&String>) -> Result
     }
 }
 
-/// Only processes of one datacenter may settle a transaction among themselves.
+/// The replicas that decide a transaction: those of the local datacenter if one is declared.
 fn serial(config: &CassandraConfig) -> SerialConsistency {
     match (&config.datacenter, config.consistency) {
         (Some(_), Consistency::LocalQuorum) => SerialConsistency::LocalSerial,
@@ -139,43 +192,32 @@ fn serial(config: &CassandraConfig) -> SerialConsistency {
 }
 
 impl Db {
-    /// Opens a session on tables that are there.
-    pub(crate) async fn open(config: &CassandraConfig) -> Result<Self, Error> {
-        let session = open(config).await?;
-        let state = session.get_cluster_state();
-        schema::check_replication(&state, config)?;
+    /// Checks the tables and prepares the statements.
+    pub(crate) async fn open(client: Client, config: &CassandraConfig) -> Result<Self, Error> {
+        let schema = schema::check(&client, config).await?;
+        let state = client.session.get_cluster_state();
         let has_second = schema::has_second_replica(&state, &config.keyspace);
-        let windows = schema::check(&session, &config.keyspace).await?;
-        let mut statements = Statements::prepare(&session, &config.keyspace).await?;
-        statements.trace(config.query_tracing);
+        let mut statements = Statements::prepare(&client, &config.keyspace).await?;
         // The driver prepares for a second attempt with each read: that shows where reads are fast.
-        let speculative = config.speculative_reads.filter(|_| has_second);
-        statements.let_reads_speculate(speculative.map(|after| {
-            let handle = session.get_default_execution_profile_handle();
-            handle
-                .pointee_to_builder()
-                .speculative_execution_policy(Some(Arc::new(SimpleSpeculativeExecutionPolicy {
-                    max_retry_count: 1,
-                    retry_interval: after,
-                })))
-                .build()
-                .into_handle()
-        }));
+        if let Some(delay) = config.speculative_reads.filter(|_| has_second) {
+            statements.let_reads_speculate(&client.speculative(delay));
+        }
         Ok(Self {
-            session,
+            monitor: Monitor::start(client.clone(), config),
+            client,
             statements,
-            windows,
+            windows: schema.windows,
             timeout: config.request_timeout,
-            latest_since: Some(Position::MIN),
-            query_tracing: config.query_tracing,
+            latest_since: schema.latest_since,
             serial: serial(config),
+            tidying: Arc::new(Semaphore::new(TIDYING)),
         })
     }
 
     /// Returns the newest bucket that a message or a log key can be in: nothing lies further ahead than
     /// a clock may run, and clocks are apart by no more than is tolerated.
     pub(crate) fn newest_bucket(&self) -> Bucket {
-        let ahead = Clock::MAX_AHEAD + 2 * TOLERATED_SKEW;
+        let ahead = Clock::MAX_AHEAD + 2 * clock::TOLERATED;
         let latest = Timestamp::now().saturating_add(ahead);
         self.windows.bucket(Position::start_of(latest))
     }
@@ -192,16 +234,29 @@ impl Db {
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
+        // The configuration bounds it, so the sum does not overflow.
         Deadline(tokio::time::Instant::now() + self.timeout)
     }
 
-    /// The rows of a read.
+    /// Runs work that nobody waits for, or drops it if there is too much of it already. What it
+    /// would have deleted stays, changes no page, and is deleted by whoever meets it next.
+    pub(crate) fn tidy_later(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(permit) = Arc::clone(&self.tidying).try_acquire_owned() {
+            tokio::spawn(async move {
+                work.await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Returns the rows of a read.
     pub(crate) async fn read(
         &self,
         statement: &PreparedStatement,
         values: impl SerializeRow + Send,
     ) -> Result<QueryRowsResult, Error> {
         let result = self
+            .client
             .session
             .execute_unpaged(statement, values)
             .await
@@ -209,28 +264,31 @@ impl Db {
         result.into_rows_result().map_err(error::undecodable)
     }
 
-    /// A write of one row outside of any view: its outcome is the caller's to say.
+    /// Writes one row outside of any view: the caller states the outcome.
     pub(crate) async fn write(
         &self,
         statement: &PreparedStatement,
         values: impl SerializeRow + Send,
     ) -> Result<(), Error> {
-        self.session
+        self.monitor.writable()?;
+        self.client
+            .session
             .execute_unpaged(statement, values)
             .await
             .map_err(error::read)?;
         Ok(())
     }
 
-    /// Writes a logged batch: all of it or nothing, in the end. The first statement decides which
-    /// replica is asked.
+    /// Executes a logged batch: all of it or nothing, in the end. It goes to a replica of the first
+    /// statement's partition.
     ///
-    /// Its log is kept on two other nodes, and the coordinator waits for both. When one of them has
-    /// died and nobody knows it yet, the batch times out with its log on the other one: it will be
-    /// played from there, so its partitions may be written now, each by itself. Without that, nobody
-    /// could send on a ring of three until the failure detector has noticed.
+    /// Its log is kept on two other nodes, and the coordinator waits for both. If one of them has
+    /// died and the cluster does not know it yet, the batch times out with its log on the other
+    /// node. It will be replayed from there, so its partitions may be written now, each by itself.
+    /// Otherwise no send would succeed on a ring of three until the failure detector has noticed.
     pub(crate) async fn batch(&self, partitions: Batch<'_>) -> Result<(), Error> {
-        let retry = Retry::default();
+        self.monitor.writable()?;
+        let retry = Retry::new(Arc::clone(&self.client.budget));
         let all = partitions.iter().flatten();
         match self
             .execute(BatchType::Logged, all, Some(retry.clone()))
@@ -250,8 +308,8 @@ impl Db {
         }
     }
 
-    /// Writes the partitions of a batch that will be played in any case, each by itself and at once.
-    /// What goes to one partition stays one mutation.
+    /// Writes the partitions of a batch that will be replayed in any case, each by itself and at
+    /// once. What goes to one partition stays one mutation.
     async fn write_each(&self, partitions: &Batch<'_>) -> Result<(), Error> {
         let writes = partitions
             .iter()
@@ -271,7 +329,8 @@ impl Db {
     ) -> Result<(), ExecutionError> {
         let mut batch = DriverBatch::new(kind);
         batch.set_is_idempotent(true);
-        batch.set_tracing(self.query_tracing);
+        batch.set_execution_profile_handle(Some(self.client.profile.clone()));
+        batch.set_history_listener(Arc::clone(&self.client.budget) as _);
         if let Some(retry) = retry {
             batch.set_retry_policy(Some(Arc::new(retry)));
         }
@@ -280,21 +339,27 @@ impl Db {
             batch.append_statement((*statement).clone());
             values.push(row);
         }
-        self.session.batch(&batch, values).await?;
+        self.client.session.batch(&batch, values).await?;
         Ok(())
     }
 
-    /// A lightweight transaction, and the row that it answers.
+    /// Executes a lightweight transaction, and returns its answer.
     pub(crate) async fn transaction(
         &self,
         statement: &PreparedStatement,
         values: impl SerializeRow + Send,
     ) -> Result<QueryRowsResult, Error> {
-        let retry = Retry::default();
+        self.monitor.writable()?;
+        let retry = Retry::new(Arc::clone(&self.client.budget));
         let mut statement = statement.clone();
         statement.set_serial_consistency(Some(self.serial));
         statement.set_retry_policy(Some(Arc::new(retry.clone())));
-        match self.session.execute_unpaged(&statement, values).await {
+        match self
+            .client
+            .session
+            .execute_unpaged(&statement, values)
+            .await
+        {
             Ok(result) => result.into_rows_result().map_err(error::undecodable),
             Err(error) => {
                 let verdict = error::of_request(&error);
@@ -302,44 +367,6 @@ impl Db {
                     .of_write(worst(verdict.outcome, retry.outcome()))
                     .with_source(error))
             }
-        }
-    }
-
-    /// Whether a majority answers and this machine's clock agrees with that of the node.
-    pub(crate) async fn health(&self) -> Result<(), Error> {
-        let skew = self.skew().await?;
-        if skew > TOLERATED_SKEW {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                format!(
-                    "this machine's clock is {skew:.1?} apart from that of a Cassandra node, more \
-                     than the tolerated {TOLERATED_SKEW:?}; synchronize both"
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    /// By how much this clock and that of a node are apart at least: the node's time was taken
-    /// between sending and receiving.
-    async fn skew(&self) -> Result<Duration, Error> {
-        let (before, started) = (SystemTime::now(), Instant::now());
-        let rows = self.read(&self.statements.health, ("messenger",)).await?;
-        let after = before + started.elapsed();
-        let (_, there) = rows
-            .single_row::<(i32, i64)>()
-            .map_err(error::undecodable)?;
-        let there =
-            SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(there).unwrap_or(0));
-        let ahead = there.duration_since(after).unwrap_or_default();
-        let behind = before.duration_since(there).unwrap_or_default();
-        Ok(ahead.max(behind))
-    }
-
-    /// Warns at the start about what will make the store not ready.
-    pub(crate) async fn warn_of_skew(&self) {
-        if let Err(error) = self.health().await {
-            tracing::warn!(%error, "the store is not ready yet");
         }
     }
 }
@@ -351,7 +378,7 @@ fn worst(one: Outcome, other: Outcome) -> Outcome {
     }
 }
 
-/// Addresses that are not in the map stay as they are.
+/// A map of addresses. One that is not in the map stays as it is.
 struct Addresses(HashMap<SocketAddr, SocketAddr>);
 
 #[async_trait]

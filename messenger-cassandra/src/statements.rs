@@ -1,16 +1,15 @@
 //! All CQL of the running store, prepared once.
 //!
-//! Every statement names its keyspace (nothing is sent after a `USE`) and binds the whole partition
-//! key, so that the driver sends it to a replica. Every one may be executed twice. Every write but
+//! Every statement names its keyspace (there is no `USE`) and binds the whole partition
+//! key, so that the driver sends it to a replica. Every one may be executed twice. Every write except
 //! the transaction carries its timestamp. Values are bound by name.
 
 use futures_util::future::try_join_all;
 use messenger_core::Error;
 use scylla::client::execution_profile::ExecutionProfileHandle;
-use scylla::client::session::Session;
 use scylla::statement::prepared::PreparedStatement;
 
-use crate::error;
+use crate::session::Client;
 
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $cql:expr;)*) => {
@@ -22,18 +21,13 @@ macro_rules! statements {
 
         impl Statements {
             /// Prepares all of them, at the same time.
-            pub(crate) async fn prepare(session: &Session, keyspace: &str) -> Result<Self, Error> {
+            pub(crate) async fn prepare(client: &Client, keyspace: &str) -> Result<Self, Error> {
                 let cql = [$($cql),*].map(|cql| cql.replace("{}", keyspace));
-                let prepared = try_join_all(cql.into_iter().map(|cql| prepare(session, cql))).await?;
+                let prepared = try_join_all(cql.into_iter().map(|cql| client.prepare(cql))).await?;
                 let mut prepared = prepared.into_iter();
                 // As many as there are fields: both come from one list.
                 let mut next = || prepared.next().ok_or_else(too_few);
                 Ok(Self { $($name: next()?,)* })
-            }
-
-            /// Sets whether nodes trace each of them.
-            pub(crate) fn trace(&mut self, on: bool) {
-                $(self.$name.set_tracing(on);)*
             }
         }
     };
@@ -159,14 +153,11 @@ statements! {
     recency_newest = index!("inbox_recency", "<", "DESC");
     recency_oldest = index!("inbox_recency", ">", "ASC");
     changes_newer = index!("inbox_changes", ">", "ASC");
-
-    /// Whether a majority answers, and what time it is there.
-    health = "SELECT version, toUnixTimestamp(now()) FROM {}.schema_info WHERE name = ?";
 }
 
 impl Statements {
-    /// Lets the reads of a page try a second node. (Not the read of the clock: it is timed.)
-    pub(crate) fn let_reads_speculate(&mut self, profile: Option<ExecutionProfileHandle>) {
+    /// Lets the reads of a page go to a second node.
+    pub(crate) fn let_reads_speculate(&mut self, profile: &ExecutionProfileHandle) {
         for statement in [
             &mut self.message,
             &mut self.messages_by_id,
@@ -185,15 +176,9 @@ impl Statements {
             &mut self.recency_oldest,
             &mut self.changes_newer,
         ] {
-            statement.set_execution_profile_handle(profile.clone());
+            statement.set_execution_profile_handle(Some(profile.clone()));
         }
     }
-}
-
-async fn prepare(session: &Session, cql: String) -> Result<PreparedStatement, Error> {
-    let mut statement = session.prepare(cql).await.map_err(error::prepare)?;
-    statement.set_is_idempotent(true);
-    Ok(statement)
 }
 
 fn too_few() -> Error {

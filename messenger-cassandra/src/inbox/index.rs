@@ -8,7 +8,6 @@ use scylla::SerializeRow;
 use scylla::statement::prepared::PreparedStatement;
 use uuid::Uuid;
 
-use crate::Inner;
 use crate::error;
 use crate::session::Db;
 use crate::window::Epoch;
@@ -69,23 +68,18 @@ impl IndexRow {
 
 /// Deletes left-over rows in a task that nobody waits for. If it fails, or if very many such tasks
 /// are running already, the rows stay left over.
-pub(crate) fn delete_later(inner: &Arc<Inner>, rows: Vec<IndexRow>) {
+pub(crate) fn delete_later(db: &Arc<Db>, rows: Vec<IndexRow>) {
     if rows.is_empty() {
         return;
     }
-    let Ok(permit) = Arc::clone(&inner.deletions).try_acquire_owned() else {
-        return;
-    };
-    let inner = Arc::clone(inner);
-    tokio::spawn(async move {
-        let db = &inner.db;
-        let deletes = try_join_all(rows.iter().map(|row| row.delete(db)));
+    let task = Arc::clone(db);
+    db.tidy_later(async move {
+        let deletes = try_join_all(rows.iter().map(|row| row.delete(&task)));
         let late = || error::timed_out().of_read();
-        match db.deadline().bound(deletes, late).await {
+        match task.deadline().bound(deletes, late).await {
             Ok(done) => metrics::counter!("messenger_cassandra_leftovers_deleted_total")
                 .increment(done.len() as u64),
             Err(error) => tracing::debug!(%error, "left-over rows of an inbox stay for now"),
         }
-        drop(permit);
     });
 }

@@ -128,7 +128,7 @@ async fn read_page(
             break;
         }
     }
-    index::delete_later(inner, found.left_over());
+    index::delete_later(&inner.db, found.left_over());
     let stamp = found.stamp;
     Ok((found.items.into_values().collect(), stamp))
 }
@@ -165,7 +165,7 @@ pub(crate) async fn log(
             break;
         }
     }
-    index::delete_later(inner, found.left_over());
+    index::delete_later(&inner.db, found.left_over());
     let logged = |((key, _), item)| {
         Ok(Logged {
             key: LogKey::from_uuid(Position::as_uuid(key))?,

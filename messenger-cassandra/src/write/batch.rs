@@ -57,15 +57,17 @@ struct ImportValues<'a> {
     timestamp: i64,
 }
 
-/// Returns the write that notes a change whose key is older than the messenger makes them: then it is
-/// an import, and its key says nothing about when it was written.
-pub(super) fn note_import<'a>(db: &'a Db, user_id: &'a str, key: LogKey) -> Option<Write<'a>> {
+/// Returns the present time in microseconds since the Unix epoch if a log key is older than the
+/// messenger makes them: then it is an import, and its key says nothing about when it was written.
+pub(super) fn imported_at(key: LogKey) -> Option<i64> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap_or_default().as_micros();
     let is_fresh = u128::from(key.as_micros()) + MAX_KEY_AGE.as_micros() >= now;
-    (!is_fresh).then(|| {
-        let timestamp = i64::try_from(now).unwrap_or(i64::MAX);
-        let values = ImportValues { user_id, timestamp };
-        write(&db.statements.log_import, values)
-    })
+    (!is_fresh).then(|| i64::try_from(now).unwrap_or(i64::MAX))
+}
+
+/// Returns the write that notes an import in an inbox.
+pub(super) fn log_import<'a>(db: &'a Db, user_id: &'a str, timestamp: i64) -> Write<'a> {
+    let values = ImportValues { user_id, timestamp };
+    write(&db.statements.log_import, values)
 }

@@ -4,7 +4,7 @@ use messenger_core::{LogKey, ReadMarker};
 use scylla::SerializeRow;
 use uuid::Uuid;
 
-use super::batch::{Batch, log_change, note_import, write};
+use super::batch::{Batch, imported_at, log_change, log_import, write};
 use crate::Inner;
 use crate::session::Db;
 use crate::window::write_timestamp;
@@ -13,6 +13,7 @@ use crate::window::write_timestamp;
 pub(super) struct Marker<'a> {
     db: &'a Db,
     key: LogKey,
+    imported_at: Option<i64>,
     marker: &'a ReadMarker,
 }
 
@@ -29,6 +30,7 @@ impl<'a> Marker<'a> {
         Self {
             db: &inner.db,
             key,
+            imported_at: imported_at(key),
             marker,
         }
     }
@@ -61,7 +63,7 @@ impl<'a> Marker<'a> {
                 write(set_marker, marker),
                 log_change(self.db, user_id, conversation_id, self.key),
             ];
-            rows.extend(note_import(self.db, user_id, self.key));
+            rows.extend(self.imported_at.map(|at| log_import(self.db, user_id, at)));
             batch.push(rows);
         }
         batch

@@ -35,7 +35,8 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use messenger_core::{
-    ConversationId, Error, LogKey, Message, Outcome, Participants, Position, ReadMarker, UserId,
+    ConversationId, Error, ErrorKind, LogKey, Message, Outcome, Participants, Position, ReadMarker,
+    UserId,
 };
 
 use crate::Inner;
@@ -55,6 +56,9 @@ use put::Put;
 
 /// Writes a version of a message.
 pub(crate) async fn put(inner: &Arc<Inner>, key: LogKey, message: &Message) -> Result<(), Error> {
+    if !message.is_original() && !inner.db.has_only_version_2() {
+        return Err(upgrading());
+    }
     let participants = message.participants();
     let put = Put::new(inner, key, message, &participants);
     let windows = inner.db.windows;
@@ -68,6 +72,16 @@ pub(crate) async fn put(inner: &Arc<Inner>, key: LogKey, message: &Message) -> R
     change
         .write(|facts| put.batch(facts), |facts| put.learn(facts))
         .await
+}
+
+/// A server of version 1 goes on to show the first text after an edit, and fails on a history with an
+/// unsent message.
+fn upgrading() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "messages cannot be edited or unsent until the upgrade of the tables is finished",
+    )
+    .with_outcome(Outcome::NotApplied)
 }
 
 /// Moves a read marker.
@@ -212,7 +226,7 @@ impl Change<'_> {
                 rows.push(self.row(user, Index::Changes, epoch));
             }
         }
-        index::delete_later(self.inner, rows);
+        index::delete_later(&self.inner.db, rows);
     }
 
     fn row(&self, user: &UserId, index: Index, epoch: Epoch) -> IndexRow {

@@ -4,7 +4,7 @@ use messenger_core::{LastMessage, LogKey, Message, Participants, UserId};
 use scylla::SerializeRow;
 use uuid::Uuid;
 
-use super::batch::{Batch, Write, log_change, note_import, write};
+use super::batch::{Batch, Write, imported_at, log_change, log_import, write};
 use crate::Inner;
 use crate::cache::Facts;
 use crate::inbox::entry::{FIRST_REVISION, HeadV1, HeadV2};
@@ -15,6 +15,7 @@ use crate::window::{Bucket, write_timestamp};
 pub(super) struct Put<'a> {
     db: &'a Db,
     key: LogKey,
+    imported_at: Option<i64>,
     message: &'a Message,
     users: Vec<&'a UserId>,
     last: LastMessage,
@@ -108,6 +109,7 @@ impl<'a> Put<'a> {
         Self {
             db,
             key,
+            imported_at: imported_at(key),
             message,
             users: participants.iter().collect(),
             last: LastMessage::of(message),
@@ -244,7 +246,7 @@ impl<'a> Put<'a> {
             rows.push(write(&statements.insert_version, version));
             rows.push(log_change(self.db, user_id, conversation_id, self.key));
         }
-        rows.extend(note_import(self.db, user_id, self.key));
+        rows.extend(self.imported_at.map(|at| log_import(self.db, user_id, at)));
         rows
     }
 

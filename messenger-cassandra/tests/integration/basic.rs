@@ -34,9 +34,15 @@ async fn versions(world: World) -> Verdict {
         change(&world.store, version).await?;
         assert_eq!(views(&world.store, version).await?, [true; 6]);
         assert_eq!(views(&world.other, version).await?, [true; 6]);
-        let log = world.other.history_log(sent.conversation_id(), before, 5).await?;
+        let log = world
+            .other
+            .history_log(sent.conversation_id(), before, 5)
+            .await?;
         assert_eq!(log.last().map(|logged| &logged.item), Some(version));
-        assert_eq!(log.last().map(|logged| logged.key), Some(version.revision().into()));
+        assert_eq!(
+            log.last().map(|logged| logged.key),
+            Some(version.revision().into())
+        );
         let log = world.other.inbox_log(sent.receiver_id(), before, 5).await?;
         assert_eq!(log.len(), 1);
         assert_eq!(log[0].key, version.revision().into());
@@ -45,7 +51,10 @@ async fn versions(world: World) -> Verdict {
     world.other.put(id().into(), &sent).await?;
     world.other.put(id().into(), &edited).await?;
     assert_eq!(views(&world.store, &unsent).await?, [true; 6]);
-    let log = world.store.history_log(sent.conversation_id(), before, 10).await?;
+    let log = world
+        .store
+        .history_log(sent.conversation_id(), before, 10)
+        .await?;
     assert_eq!(log.len(), 4);
     assert!(log.iter().all(|logged| logged.item == unsent));
     Ok(())
@@ -65,17 +74,34 @@ async fn markers(world: World) -> Verdict {
     assert_eq!(world.store.unread(pair.id(), &pair.one, None, 5).await?, 0);
     let key = id();
     for (message, key) in [(&second, key), (&first, id())] {
-        world.store.mark(key.into(), &marker(message, &pair.two)).await?;
+        world
+            .store
+            .mark(key.into(), &marker(message, &pair.two))
+            .await?;
         let reader = world.other.entry(&pair.two, pair.id()).await?;
         let reader = reader.expect("an entry");
-        assert_eq!((reader.read_up_to(), reader.seen_up_to()), (Some(second.id()), None));
-        let other = world.other.entry(&pair.one, pair.id()).await?.expect("an entry");
-        assert_eq!((other.read_up_to(), other.seen_up_to()), (None, Some(second.id())));
+        assert_eq!(
+            (reader.read_up_to(), reader.seen_up_to()),
+            (Some(second.id()), None)
+        );
+        let other = world
+            .other
+            .entry(&pair.one, pair.id())
+            .await?
+            .expect("an entry");
+        assert_eq!(
+            (other.read_up_to(), other.seen_up_to()),
+            (None, Some(second.id()))
+        );
     }
     assert_eq!(unread(Some(second.id().into())).await?, 0);
     for user in [&pair.one, &pair.two] {
         let log = world.other.inbox_log(user, key.into(), 5).await?;
-        assert_eq!(log.len(), 1, "the marker that changed nothing is in the log");
+        assert_eq!(
+            log.len(),
+            1,
+            "the marker that changed nothing is in the log"
+        );
     }
     Ok(())
 }

@@ -4,11 +4,30 @@
 use libtest_mimic::Arguments;
 
 mod basic;
+mod connect;
+mod faults;
+mod flatness;
+mod observed;
+mod outage;
+mod proxy;
+mod relay;
+mod schema;
+mod unclean;
 mod world;
 
 fn main() {
-    let mut trials = Vec::new();
+    if let Some(role) = faults::child::role() {
+        return faults::child::play(&role);
+    }
+    let mut trials = faults::long();
     trials.extend(basic::cases());
+    trials.extend(connect::cases());
+    trials.extend(observed::cases());
+    trials.extend(outage::cases());
+    trials.extend(schema::cases());
+    trials.extend(unclean::cases());
+    trials.extend(flatness::cases());
+    trials.extend(faults::cases());
     let mut arguments = Arguments::from_args();
     // They wait for the node and for time-outs more than they compute.
     arguments.test_threads.get_or_insert(6);

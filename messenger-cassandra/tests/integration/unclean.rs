@@ -148,7 +148,12 @@ async fn walks_give(world: &World, user: &UserId, expected: &[InboxEntry]) -> Ve
     log.sort_by_key(InboxEntry::place);
     for store in [&world.store, &world.other] {
         for limit in [1, 3, MAX_LIMIT] {
-            agrees("the pages", limit, &walk(store, user, limit).await?, expected)?;
+            agrees(
+                "the pages",
+                limit,
+                &walk(store, user, limit).await?,
+                expected,
+            )?;
             let followed = follow(store, user, Position::MIN, limit).await?;
             let followed: Vec<_> = followed.into_iter().map(|(_, entry)| entry).collect();
             agrees("the log", limit, &followed, &log)?;
@@ -162,7 +167,12 @@ fn agrees(what: &str, limit: usize, found: &[InboxEntry], expected: &[InboxEntry
         return Ok(());
     }
     let ids = |all: &[InboxEntry]| all.iter().map(InboxEntry::place).collect::<Vec<_>>();
-    Err(format!("{what} by {limit}: {:?}, not {:?}", ids(found), ids(expected)).into())
+    Err(format!(
+        "{what} by {limit}: {:?}, not {:?}",
+        ids(found),
+        ids(expected)
+    )
+    .into())
 }
 
 async fn walk(store: &impl Store, user: &UserId, limit: usize) -> Result<Vec<InboxEntry>, Failed> {
@@ -297,8 +307,13 @@ async fn rebuild(world: World) -> Verdict {
         .into_rows_result()?;
     for row in heads.rows::<(String,)>()? {
         let (json,) = row?;
-        let json = json.replacen('{', &format!("{{\"user_id\": \"{}\", ", restored.as_str()), 1);
-        let cql = format!("INSERT INTO {keyspace}.inbox_heads JSON ? DEFAULT UNSET USING TIMESTAMP 1");
+        let json = json.replacen(
+            '{',
+            &format!("{{\"user_id\": \"{}\", ", restored.as_str()),
+            1,
+        );
+        let cql =
+            format!("INSERT INTO {keyspace}.inbox_heads JSON ? DEFAULT UNSET USING TIMESTAMP 1");
         rows.session.query_unpaged(cql, (json,)).await?;
     }
     assert_eq!(world.store.inbox(&restored, None, MAX_LIMIT).await?, []);
@@ -402,9 +417,17 @@ async fn rows_of_every_kind_in_the_log(world: World) -> Verdict {
     }
     for store in [&world.store, &world.other] {
         for limit in [1, 3, MAX_LIMIT] {
-            assert_eq!(follow(store, &user, Position::MIN, limit).await?, expected, "by {limit}");
+            assert_eq!(
+                follow(store, &user, Position::MIN, limit).await?,
+                expected,
+                "by {limit}"
+            );
             let above = Position::from(expected[3].0);
-            assert_eq!(follow(store, &user, above, limit).await?, expected[4..], "by {limit}");
+            assert_eq!(
+                follow(store, &user, above, limit).await?,
+                expected[4..],
+                "by {limit}"
+            );
         }
     }
     Ok(())
@@ -439,7 +462,10 @@ async fn writer_of_changes_tidies(world: World) -> Verdict {
     let sent = pair.message(id_ago(EPOCH * 9), "hello");
     send(&world.store, &sent).await?;
     // Each client believes that it was the last one to write.
-    for (n, store) in [&world.store, &world.other, &world.store].into_iter().enumerate() {
+    for (n, store) in [&world.store, &world.other, &world.store]
+        .into_iter()
+        .enumerate()
+    {
         let key = id_ago(EPOCH * (5 - u32::try_from(n)?));
         store.mark(key.into(), &marker(&sent, &pair.two)).await?;
     }
@@ -454,7 +480,10 @@ async fn writer_of_changes_tidies(world: World) -> Verdict {
         // The row of the second mark is left over for a follower: the first client did not know it.
         let changes = Rows::of_changes(&world, user).await?;
         world.other.inbox_log(user, Position::MIN, 5).await?;
-        eventually("no row is left of changes", async || Ok(changes.count().await? == 0)).await?;
+        eventually("no row is left of changes", async || {
+            Ok(changes.count().await? == 0)
+        })
+        .await?;
     }
     Ok(())
 }

@@ -101,7 +101,7 @@ impl World {
 
     /// The name of the shared keyspace.
     pub(crate) fn keyspace(&self) -> String {
-        keyspace_of(&self.config)
+        self.config.keyspace().to_owned()
     }
 
     /// A connection of the bare driver, to look at tables and to break them.
@@ -113,13 +113,6 @@ impl World {
         });
         Ok(SessionBuilder::new().known_nodes(nodes).build().await?)
     }
-}
-
-/// The configuration does not give it, but its debug form does.
-pub(crate) fn keyspace_of(config: &CassandraConfig) -> String {
-    let text = format!("{config:?}");
-    let (_, rest) = text.split_once("keyspace: \"").expect("a keyspace");
-    rest.split('"').next().expect("its name").to_owned()
 }
 
 pub(crate) fn config(nodes: &[String]) -> CassandraConfig {
@@ -200,10 +193,7 @@ pub(crate) async fn views(store: &impl Store, version: &Message) -> Result<[bool
     let shows = |entry: &InboxEntry| *entry.last_message() == last;
     let history = store.history(conversation, None, MAX_LIMIT).await?;
     let message = store.message(conversation, id).await?;
-    let mut views = vec![
-        history.contains(version),
-        message.as_ref() == Some(version),
-    ];
+    let mut views = vec![history.contains(version), message.as_ref() == Some(version)];
     for user in &version.participants() {
         let inbox = store.inbox(user, None, MAX_LIMIT).await?;
         views.push(inbox.iter().any(shows));
