@@ -48,13 +48,21 @@ pub(super) async fn newest(
     decode(&db.read(&db.statements.buckets_newest, values).await?)
 }
 
+/// A bucket of the log, and what is in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LogBucket {
+    pub(super) bucket: Bucket,
+    pub(super) has_messages: bool,
+    pub(super) has_changes: bool,
+}
+
 /// Returns the buckets with messages or changes from one on, oldest first: all of them up to the last
 /// one that is returned. If there are no more, the list is empty.
 pub(super) async fn oldest(
     db: &Db,
     conversation: ConversationId,
     lowest: Bucket,
-) -> Result<Vec<Bucket>, Error> {
+) -> Result<Vec<LogBucket>, Error> {
     let list = async |statement| {
         let values = AtLeast {
             conversation_id: conversation.as_uuid(),
@@ -73,11 +81,16 @@ pub(super) async fn oldest(
         .filter(|list| list.len() == LISTED)
         .filter_map(|list| list.last().copied())
         .min();
-    let mut buckets = [messages, changes].concat();
+    let mut buckets = [messages.as_slice(), &changes].concat();
     buckets.retain(|&bucket| cut.is_none_or(|cut| bucket <= cut));
     buckets.sort_unstable();
     buckets.dedup();
-    Ok(buckets)
+    let of_log = |bucket| LogBucket {
+        bucket,
+        has_messages: messages.contains(&bucket),
+        has_changes: changes.contains(&bucket),
+    };
+    Ok(buckets.into_iter().map(of_log).collect())
 }
 
 fn decode(rows: &QueryRowsResult) -> Result<Vec<Bucket>, Error> {

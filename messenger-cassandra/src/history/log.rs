@@ -7,8 +7,9 @@ use messenger_core::{ConversationId, Error, LogKey, Logged, Message, MessageId, 
 use scylla::{DeserializeRow, SerializeRow};
 use uuid::Uuid;
 
+use super::buckets::{self, LogBucket};
 use super::message::{MessageRow, invalid};
-use super::{buckets, waves};
+use super::waves;
 use crate::Inner;
 use crate::error;
 use crate::session::Db;
@@ -49,7 +50,11 @@ pub(crate) async fn log(
     let newest = db.newest_bucket();
     let mut listed = if first >= newest {
         // No list is needed: no later bucket can be there.
-        vec![first]
+        vec![LogBucket {
+            bucket: first,
+            has_messages: true,
+            has_changes: true,
+        }]
     } else {
         buckets::oldest(db, conversation, first).await?
     };
@@ -59,7 +64,7 @@ pub(crate) async fn log(
             let missing = limit - items.len();
             let reads = some
                 .iter()
-                .map(|&bucket| reader.read(bucket, above, missing));
+                .map(|&bucket| reader.read(bucket, above.as_uuid(), missing));
             let parts = try_join_all(reads).await?;
             for (&bucket, part) in some.iter().zip(parts) {
                 reader.finish(bucket, part, limit, &mut items).await?;
@@ -68,10 +73,10 @@ pub(crate) async fn log(
                 }
             }
         }
-        if last >= newest {
+        if last.bucket >= newest {
             break;
         }
-        listed = buckets::oldest(db, conversation, last.next()).await?;
+        listed = buckets::oldest(db, conversation, last.bucket.next()).await?;
     }
     Ok(items)
 }
@@ -83,6 +88,7 @@ struct Reader<'a> {
 }
 
 /// A part of the log in one bucket.
+#[derive(Default)]
 struct Part {
     /// Where each item stands, and the message.
     keys: BTreeMap<Uuid, Uuid>,
@@ -99,7 +105,7 @@ impl Reader<'_> {
     /// are not.
     async fn finish(
         &self,
-        bucket: Bucket,
+        bucket: LogBucket,
         mut part: Part,
         limit: usize,
         items: &mut Vec<Logged<Message>>,
@@ -120,63 +126,59 @@ impl Reader<'_> {
             }
             match part.reach {
                 Some(reach) if items.len() < limit => {
-                    part = self.read_above(bucket, reach, limit - items.len()).await?;
+                    part = self.read(bucket, reach, limit - items.len()).await?;
                 }
                 _ => return Ok(()),
             }
         }
     }
 
-    async fn read(&self, bucket: Bucket, above: Position, limit: usize) -> Result<Part, Error> {
-        self.read_above(bucket, above.as_uuid(), limit).await
-    }
-
     /// Reads messages and changes at the same time.
-    async fn read_above(&self, bucket: Bucket, above: Uuid, limit: usize) -> Result<Part, Error> {
-        let statements = &self.db.statements;
-        let values = || Above {
-            conversation_id: self.conversation.as_uuid(),
-            bucket: bucket.0,
-            above,
-            // At most `store::MAX_LIMIT`.
-            count: limit as i32,
-        };
-        let (messages, changes) = tokio::try_join!(
-            self.db.read(&statements.messages_oldest, values()),
-            self.db.read(&statements.changes_oldest, values()),
-        )?;
-        let mut part = Part {
-            keys: BTreeMap::new(),
-            messages: HashMap::new(),
-            changed: Vec::new(),
-            reach: None,
-        };
-        let mut last_message = None;
-        for row in messages
-            .rows::<MessageRow<'_>>()
-            .map_err(error::undecodable)?
-        {
-            let row = row.map_err(error::undecodable_row)?;
-            last_message = Some(row.id);
-            if let Some(message) = row.decode(self.conversation)? {
-                part.keys.insert(row.id, row.id);
-                part.messages.insert(row.id, message);
+    async fn read(&self, bucket: LogBucket, above: Uuid, limit: usize) -> Result<Part, Error> {
+        let read = async |is_there: bool, statement| {
+            let values = Above {
+                conversation_id: self.conversation.as_uuid(),
+                bucket: bucket.bucket.0,
+                above,
+                // At most `store::MAX_LIMIT`.
+                count: limit as i32,
+            };
+            match is_there {
+                true => self.db.read(statement, values).await.map(Some),
+                false => Ok(None),
             }
+        };
+        let statements = &self.db.statements;
+        let (messages, changes) = tokio::try_join!(
+            read(bucket.has_messages, &statements.messages_oldest),
+            read(bucket.has_changes, &statements.changes_oldest),
+        )?;
+        let mut part = Part::default();
+        let mut cuts = Vec::new();
+        if let Some(rows) = messages {
+            let mut last = None;
+            for row in rows.rows::<MessageRow<'_>>().map_err(error::undecodable)? {
+                let row = row.map_err(error::undecodable_row)?;
+                last = Some(row.id);
+                if let Some(message) = row.decode(self.conversation)? {
+                    part.keys.insert(row.id, row.id);
+                    part.messages.insert(row.id, message);
+                }
+            }
+            cuts.extend(last.filter(|_| rows.rows_num() == limit));
         }
-        let mut last_change = None;
-        for row in changes.rows::<ChangeRow>().map_err(error::undecodable)? {
-            let row = row.map_err(error::undecodable_row)?;
-            last_change = Some(row.key);
-            part.keys.insert(row.key, row.message_id);
-            part.changed.push(row.message_id);
+        if let Some(rows) = changes {
+            let mut last = None;
+            for row in rows.rows::<ChangeRow>().map_err(error::undecodable)? {
+                let row = row.map_err(error::undecodable_row)?;
+                last = Some(row.key);
+                part.keys.insert(row.key, row.message_id);
+                part.changed.push(row.message_id);
+            }
+            cuts.extend(last.filter(|_| rows.rows_num() == limit));
         }
         // A read that was cut off says nothing about what comes after its last row.
-        let cut = [
-            (messages.rows_num(), last_message),
-            (changes.rows_num(), last_change),
-        ];
-        let cut = cut.into_iter().filter(|&(count, _)| count == limit);
-        part.reach = cut.filter_map(|(_, last)| last).min();
+        part.reach = cuts.into_iter().min();
         if let Some(reach) = part.reach {
             part.keys.retain(|&key, _| key <= reach);
         }

@@ -284,7 +284,7 @@ impl Descent<'_> {
 }
 
 /// Cuts a list of buckets into waves that are read at once, each twice as large as the one before.
-fn waves<'a>(buckets: &'a [Bucket], wave: &'a mut usize) -> impl Iterator<Item = &'a [Bucket]> {
+fn waves<'a, T>(buckets: &'a [T], wave: &'a mut usize) -> impl Iterator<Item = &'a [T]> {
     let mut rest = buckets;
     std::iter::from_fn(move || {
         let (some, later) = rest.split_at((*wave).min(rest.len()));

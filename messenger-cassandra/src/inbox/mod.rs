@@ -111,7 +111,7 @@ async fn read_page(
     let mut scan = Scan::down(&inner.db, user, below);
     let mut found = Conversations::new(&inner.db, user, limit);
     loop {
-        let rows = scan.next(limit).await?;
+        let rows = scan.next(found.missing()).await?;
         let is_within = |found: &Found<'_>| {
             let place = Position::from(found.place);
             below.is_none_or(|below| place < below).then_some(place)
@@ -148,7 +148,8 @@ pub(crate) async fn log(
     let mut changes = Scan::up(db, user, Index::Changes, above);
     let mut found = Conversations::new(db, user, limit);
     loop {
-        let (mut rows, more) = tokio::try_join!(places.next(limit), changes.next(limit))?;
+        let missing = found.missing();
+        let (mut rows, more) = tokio::try_join!(places.next(missing), changes.next(missing))?;
         rows.extend(more);
         let is_within = |found: &Found<'_>| {
             let key = Position::from(found.key);
@@ -245,6 +246,11 @@ impl<'a, K: Ord + Copy> Conversations<'a, K> {
             self.items.pop_last();
         }
         Ok(())
+    }
+
+    /// Returns the number of items that are missing for a full page.
+    fn missing(&self) -> usize {
+        self.limit - self.items.len()
     }
 
     /// Returns where the last item is, if there are as many as the page has.

@@ -109,8 +109,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Returns the next rows: at least so many, and then up to the end of an epoch, but no more than
-    /// one read. None if there are no more.
+    /// Returns the next rows: at least as many as wanted, up to the end of an epoch, but no more than one
+    /// read has brought. None if there are no more.
     pub(crate) async fn next(&mut self, wanted: usize) -> Result<Vec<Row>, Error> {
         if self.rows.is_empty() && !self.ended {
             self.read().await?;

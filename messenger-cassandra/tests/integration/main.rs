@@ -5,6 +5,7 @@ use libtest_mimic::Arguments;
 
 mod basic;
 mod connect;
+mod disk;
 mod faults;
 mod flatness;
 mod observed;
@@ -13,6 +14,7 @@ mod proxy;
 mod relay;
 mod schema;
 mod unclean;
+mod upgrade;
 mod world;
 
 fn main() {
@@ -20,12 +22,14 @@ fn main() {
         return faults::child::play(&role);
     }
     let mut trials = faults::long();
+    trials.push(disk::trial());
     trials.extend(basic::cases());
     trials.extend(connect::cases());
     trials.extend(observed::cases());
     trials.extend(outage::cases());
     trials.extend(schema::cases());
     trials.extend(unclean::cases());
+    trials.extend(upgrade::cases());
     trials.extend(flatness::cases());
     trials.extend(faults::cases());
     let mut arguments = Arguments::from_args();

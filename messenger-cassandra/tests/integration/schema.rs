@@ -24,26 +24,26 @@ pub(crate) fn cases() -> Vec<Trial> {
 }
 
 /// A keyspace of the case's own, and the bare driver to look at it.
-struct Own {
-    config: CassandraConfig,
-    session: Session,
+pub(crate) struct Own {
+    pub(crate) config: CassandraConfig,
+    pub(crate) session: Session,
 }
 
 impl Own {
-    async fn new(world: &World) -> Result<Self, Failed> {
+    pub(crate) async fn new(world: &World) -> Result<Self, Failed> {
         Ok(Self {
             config: world.config.clone().with_keyspace(name("k")),
             session: world.bare().await?,
         })
     }
 
-    async fn run(&self, cql: &str) -> Verdict {
+    pub(crate) async fn run(&self, cql: &str) -> Verdict {
         let cql = cql.replace("{}", self.config.keyspace());
         self.session.query_unpaged(cql, &[]).await?;
         Ok(())
     }
 
-    async fn migrate(&self) -> Verdict {
+    pub(crate) async fn migrate(&self) -> Verdict {
         Ok(CassandraStore::migrate(&self.config).await?)
     }
 
@@ -64,7 +64,7 @@ impl Own {
         Ok(rows.into_rows_result()?.single_row()?)
     }
 
-    async fn drop(&self) -> Verdict {
+    pub(crate) async fn drop(&self) -> Verdict {
         drop_keyspace(&self.session, self.config.keyspace()).await
     }
 }
@@ -128,7 +128,7 @@ async fn later(world: World) -> Verdict {
 }
 
 /// The tables as servers of version 1 created them.
-const VERSION_1: [&str; 9] = [
+pub(crate) const VERSION_1: [&str; 9] = [
     "CREATE KEYSPACE {} WITH replication = \
      {'class': 'NetworkTopologyStrategy', 'datacenter1': 1}",
     "CREATE TABLE {}.schema_info (name text PRIMARY KEY, version int, bucket_seconds bigint, \

@@ -42,9 +42,9 @@ pub(crate) fn long() -> Trial {
 pub(crate) fn sparse() -> Trial {
     let name = "a_page_of_a_sparse_history_reads_a_row_or_two_for_each_message";
     case(name, DAY, EPOCH, async |traced| {
-        // Each message in a bucket of its own: the list of buckets, and one row in each; the last
-        // ones are read four at a time, and listed sixteen at a time.
-        history(&traced, 200, 2 * DAY, 2 * 16 + READ + 3, 2 + READ + 3).await
+        // Each message in a bucket of its own: the lists of buckets, of messages and of changes, and one
+        // row in each bucket; the last ones are read four at a time, and listed sixteen at a time.
+        history(&traced, 200, 2 * DAY, 2 * 16 + READ + 3, 4 + READ + 3).await
     })
 }
 
