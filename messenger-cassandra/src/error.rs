@@ -206,6 +206,15 @@ pub(crate) const fn timed_out() -> Diagnosis {
     )
 }
 
+/// Reading an inbox can also take too long because of its own size.
+pub(crate) const fn inbox_timed_out() -> Diagnosis {
+    unknown(
+        ErrorKind::Timeout,
+        "Cassandra did not answer within the request timeout, or too many of the user's \
+         conversations were active in one epoch",
+    )
+}
+
 impl Diagnosis {
     /// Returns the error of a read, which has no outcome.
     pub(crate) fn of_read(self) -> Error {

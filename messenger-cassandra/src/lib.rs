@@ -189,6 +189,16 @@ impl CassandraStore {
         let late = || error::timed_out().of_read();
         named(operation, self.db().deadline().bound(read, late)).await
     }
+
+    /// Runs a read of an inbox with its deadline.
+    async fn read_inbox<T>(
+        &self,
+        operation: &'static str,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let late = || error::inbox_timed_out().of_read();
+        named(operation, self.db().deadline().bound(read, late)).await
+    }
 }
 
 /// Each method is one call into the room that it is named after.
@@ -244,7 +254,7 @@ impl Store for CassandraStore {
                 Some(_) => inbox::page(&self.inner, user, below, limit).await,
             }
         };
-        self.read("inbox", page).await
+        self.read_inbox("inbox", page).await
     }
 
     async fn inbox_log(
@@ -253,8 +263,8 @@ impl Store for CassandraStore {
         above: Position,
         limit: usize,
     ) -> Result<Vec<Logged<InboxEntry>>, Error> {
-        self.read("inbox_log", inbox::log(&self.inner, user, above, limit))
-            .await
+        let log = inbox::log(&self.inner, user, above, limit);
+        self.read_inbox("inbox_log", log).await
     }
 
     async fn entry(
