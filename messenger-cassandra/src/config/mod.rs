@@ -48,8 +48,8 @@ pub struct CassandraConfig {
     pub(crate) request_timeout: Duration,
     pub(crate) speculative_reads: Option<Duration>,
     pub(crate) write_cache: usize,
-    pub(crate) bucket: Duration,
-    pub(crate) epoch: Duration,
+    /// Buckets and epochs of a new schema, if they were set.
+    pub(crate) windows: Option<(Duration, Duration)>,
     pub(crate) addresses: HashMap<SocketAddr, SocketAddr>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<crate::tls::Tls>,
@@ -58,6 +58,12 @@ pub struct CassandraConfig {
 impl CassandraConfig {
     /// The longest timeout. It keeps sums of times far from overflowing.
     const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
+    /// Buckets of 10 days and epochs of 6 hours.
+    const WINDOWS: (Duration, Duration) = (
+        Duration::from_secs(10 * 24 * 3600),
+        Duration::from_secs(6 * 3600),
+    );
 
     /// The largest write cache, in conversations: about 2 GB.
     const LARGEST_WRITE_CACHE: usize = 10_000_000;
@@ -76,8 +82,7 @@ impl CassandraConfig {
             request_timeout: Duration::from_secs(5),
             speculative_reads: Some(Duration::from_millis(200)),
             write_cache: 100_000,
-            bucket: Duration::from_secs(10 * 24 * 3600),
-            epoch: Duration::from_secs(6 * 3600),
+            windows: None,
             addresses: HashMap::new(),
             #[cfg(feature = "tls")]
             tls: None,
@@ -172,8 +177,7 @@ impl CassandraConfig {
     /// epochs that it touches, and a short epoch moves their rows more often; each move is a
     /// tombstone.
     pub fn with_windows(mut self, bucket: Duration, epoch: Duration) -> Self {
-        self.bucket = bucket;
-        self.epoch = epoch;
+        self.windows = Some((bucket, epoch));
         self
     }
 
@@ -240,7 +244,7 @@ impl CassandraConfig {
 
     /// Returns the lengths of buckets and epochs in a new schema.
     pub fn windows(&self) -> (Duration, Duration) {
-        (self.bucket, self.epoch)
+        self.windows.unwrap_or(Self::WINDOWS)
     }
 
     /// Refuses what is wrong for any cluster.

@@ -43,7 +43,8 @@ type Found = HashMap<String, Existing>;
 
 /// Creates the keyspace and tables if they do not exist, and upgrades them.
 pub(crate) async fn migrate(client: &Client, config: &CassandraConfig) -> Result<(), Error> {
-    let windows = (config.bucket.as_secs(), config.epoch.as_secs());
+    let (bucket, epoch) = config.windows();
+    let windows = (bucket.as_secs(), epoch.as_secs());
     if Windows::from_secs(windows.0, windows.1).is_none() {
         let shortest = Windows::SHORTEST;
         return Err(invalid(format!(
@@ -81,7 +82,9 @@ pub(crate) async fn migrate(client: &Client, config: &CassandraConfig) -> Result
         None => Info::create(client, config, windows).await?,
     };
     info.refuse_newer(keyspace)?;
-    info.warn_of_other_windows(windows);
+    if config.windows.is_some() {
+        info.warn_of_other_windows(windows);
+    }
     info.upgrade(client, config).await
 }
 
