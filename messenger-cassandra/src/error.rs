@@ -1,12 +1,12 @@
-//! From the driver's errors to core's: what kind, and what became of a write.
+//! Converts the driver's errors to core's: the kind, and the outcome of a write.
 //!
-//! The driver's enums may grow, so every variant that is known is named with its reason, and what
-//! is new counts as [`Outcome::Unknown`]: wrong in that direction costs a caller a retry with the
-//! same id; wrong in the other direction would lose or double a message.
+//! The driver's enums may grow. So every known variant is named with its reason, and a new one
+//! counts as [`Outcome::Unknown`]: wrong in that direction costs a caller a retry with the same id;
+//! wrong in the other direction would lose or duplicate a message.
 //!
-//! The rule for writes: `NotApplied` only where the server checks before it writes, or where
-//! nothing was sent. In particular a logged batch that was refused as overloaded may have reached
-//! the batch log, which replays it.
+//! A write is `NotApplied` only if the server checks before it writes, or if nothing was sent. In
+//! particular a logged batch that was refused as overloaded may have reached the batch log, which
+//! replays it.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use scylla::errors::{
     MetadataError, NewSessionError, PrepareError, RequestAttemptError, WriteType,
 };
 
-/// What an error of the driver says.
+/// The meaning of an error of the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct Diagnosis {
     pub(crate) kind: ErrorKind,
     pub(crate) outcome: Outcome,
     message: &'static str,
 }
 
-const fn not_applied(kind: ErrorKind, message: &'static str) -> Verdict {
-    Verdict {
+const fn not_applied(kind: ErrorKind, message: &'static str) -> Diagnosis {
+    Diagnosis {
         kind,
         outcome: Outcome::NotApplied,
         message,
     }
 }
 
-const fn unknown(kind: ErrorKind, message: &'static str) -> Verdict {
-    Verdict {
+const fn unknown(kind: ErrorKind, message: &'static str) -> Diagnosis {
+    Diagnosis {
         kind,
         outcome: Outcome::Unknown,
         message,
@@ -43,19 +43,19 @@ const fn unknown(kind: ErrorKind, message: &'static str) -> Verdict {
 
 const UNREADABLE: &str = "the node's answer could not be read";
 
-/// What the error of a whole request says.
+/// Interprets the error of a whole request.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
+pub(crate) fn of_request(error: &ExecutionError) -> Diagnosis {
     match error {
         ExecutionError::LastAttemptError(attempt) => of_attempt(attempt),
-        // The driver stopped to wait; the request goes on.
+        // The driver stopped waiting; the request goes on.
         ExecutionError::RequestTimeout(_) => timed_out(),
         // No connection to any node of the plan: nothing was sent.
         ExecutionError::ConnectionPoolError(pool) => of_pool(pool),
         // No node in the plan: nothing was sent.
         ExecutionError::EmptyPlan => not_applied(
             ErrorKind::Unavailable,
-            "no Cassandra node is known that may be asked; is the datacenter still there?",
+            "no Cassandra node can be used; does the datacenter still exist?",
         ),
         // Refused by the driver before anything was sent.
         ExecutionError::BadQuery(_) => {
@@ -71,15 +71,15 @@ pub(crate) fn of_request(error: &ExecutionError) -> Verdict {
         | ExecutionError::SchemaAgreementError(_)
         | ExecutionError::MetadataError(_) => unknown(
             ErrorKind::Unavailable,
-            "the nodes did not come to one schema in time",
+            "the nodes did not agree on the schema in time",
         ),
         _ => unknown(ErrorKind::Internal, "the request failed"),
     }
 }
 
-/// What the error of one attempt says.
+/// Interprets the error of one attempt.
 #[deny(clippy::wildcard_enum_match_arm)]
-pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
+pub(crate) fn of_attempt(error: &RequestAttemptError) -> Diagnosis {
     match error {
         RequestAttemptError::DbError(error, _) => of_server(error),
         // It may have arrived before the connection broke.
@@ -90,7 +90,7 @@ pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
         // All streams of the connection are taken: nothing was sent.
         RequestAttemptError::UnableToAllocStreamId => not_applied(
             ErrorKind::Overloaded,
-            "too many requests wait for an answer already",
+            "too many requests are waiting for an answer",
         ),
         // Nothing was sent.
         RequestAttemptError::SerializationError(_)
@@ -101,9 +101,9 @@ pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
         RequestAttemptError::RepreparedIdChanged { .. }
         | RequestAttemptError::RepreparedIdMissingInBatch => not_applied(
             ErrorKind::Unavailable,
-            "the tables were changed meanwhile; restart the process",
+            "the tables were changed; restart the process",
         ),
-        // There was an answer, so it was executed or not; nobody can tell.
+        // There was an answer, but it does not say whether the write was executed.
         RequestAttemptError::BodyExtensionsParseError(_)
         | RequestAttemptError::CqlResultParseError(_)
         | RequestAttemptError::CqlErrorParseError(_)
@@ -114,14 +114,14 @@ pub(crate) fn of_attempt(error: &RequestAttemptError) -> Verdict {
 }
 
 #[deny(clippy::wildcard_enum_match_arm)]
-fn of_server(error: &DbError) -> Verdict {
+fn of_server(error: &DbError) -> Diagnosis {
     match error {
         // Counted before anything is written, for a logged batch also before the batch log.
         DbError::Unavailable { .. } => not_applied(
             ErrorKind::Unavailable,
             "too few replicas are up for a majority",
         ),
-        // The node takes no requests yet.
+        // The node accepts no requests yet.
         DbError::IsBootstrapping => not_applied(
             ErrorKind::Unavailable,
             "the node is still joining the cluster",
@@ -133,7 +133,7 @@ fn of_server(error: &DbError) -> Verdict {
         ),
         DbError::WriteFailure { .. } => unknown(
             ErrorKind::Unavailable,
-            "too few replicas could make the write",
+            "too few replicas could execute the write",
         ),
         // The batch log may have taken the batch before the node found too many hints waiting.
         DbError::Overloaded => unknown(ErrorKind::Overloaded, "the node is overloaded"),
@@ -143,11 +143,11 @@ fn of_server(error: &DbError) -> Verdict {
             ..
         } => not_applied(
             ErrorKind::Overloaded,
-            "the partition takes no more requests for now",
+            "the partition accepts no more requests for now",
         ),
         DbError::RateLimitReached { .. } => unknown(
             ErrorKind::Overloaded,
-            "the partition takes no more requests for now",
+            "the partition accepts no more requests for now",
         ),
         DbError::ReadTimeout { .. } => unknown(
             ErrorKind::Timeout,
@@ -155,7 +155,7 @@ fn of_server(error: &DbError) -> Verdict {
         ),
         DbError::ReadFailure { .. } => unknown(
             ErrorKind::Unavailable,
-            "too few replicas could make the read",
+            "too few replicas could execute the read",
         ),
         // An exception anywhere in the node.
         DbError::ServerError | DbError::TruncateError => {
@@ -164,10 +164,10 @@ fn of_server(error: &DbError) -> Verdict {
         // Checked before execution.
         DbError::Unauthorized => not_applied(
             ErrorKind::Unavailable,
-            "the user lacks the right to this statement; grant SELECT and MODIFY on the keyspace",
+            "the user is not authorized; grant SELECT and MODIFY on the keyspace",
         ),
         DbError::AuthenticationError => {
-            not_applied(ErrorKind::Unavailable, "user or password is wrong")
+            not_applied(ErrorKind::Unavailable, "the user or the password is wrong")
         }
         DbError::SyntaxError
         | DbError::Invalid
@@ -177,48 +177,62 @@ fn of_server(error: &DbError) -> Verdict {
         | DbError::FunctionFailure { .. }
         | DbError::Unprepared { .. } => not_applied(
             ErrorKind::Internal,
-            "the node refused the statement; do the tables fit this version?",
+            "the node refused the statement; are the tables of this version?",
         ),
         DbError::Other(_) | _ => unknown(ErrorKind::Unavailable, "the node failed"),
     }
 }
 
 #[deny(clippy::wildcard_enum_match_arm)]
-fn of_pool(error: &ConnectionPoolError) -> Verdict {
+fn of_pool(error: &ConnectionPoolError) -> Diagnosis {
     let message = match error {
-        ConnectionPoolError::Broken { .. } => "no Cassandra node can be reached",
+        ConnectionPoolError::Broken { .. } => return no_node(),
         ConnectionPoolError::Initializing => "no connection to a Cassandra node is open yet",
-        ConnectionPoolError::NodeDisabledByHostFilter => "the node is not one to be asked",
+        ConnectionPoolError::NodeDisabledByHostFilter => "the node is excluded by a filter",
         _ => "no connection to a Cassandra node is open",
     };
     not_applied(ErrorKind::Unavailable, message)
 }
 
-pub(crate) const fn timed_out() -> Verdict {
+/// No node is connected.
+pub(crate) const fn no_node() -> Diagnosis {
+    not_applied(ErrorKind::Unavailable, "no Cassandra node can be reached")
+}
+
+pub(crate) const fn timed_out() -> Diagnosis {
     unknown(
         ErrorKind::Timeout,
         "Cassandra did not answer within the request timeout",
     )
 }
 
-impl Verdict {
-    /// The error of a read, which has no outcome.
+/// Reading an inbox can also take too long because of its own size.
+pub(crate) const fn inbox_timed_out() -> Diagnosis {
+    unknown(
+        ErrorKind::Timeout,
+        "Cassandra did not answer within the request timeout, or too many of the user's \
+         conversations were active in one epoch",
+    )
+}
+
+impl Diagnosis {
+    /// Returns the error of a read, which has no outcome.
     pub(crate) fn of_read(self) -> Error {
         Error::new(self.kind, self.message)
     }
 
-    /// The error of a write that had this outcome, whatever the last attempt says alone.
+    /// Returns the error of a write with this outcome, which takes earlier attempts into account.
     pub(crate) fn of_write(self, outcome: Outcome) -> Error {
         Error::new(self.kind, self.message).with_outcome(outcome)
     }
 }
 
-/// A read that failed.
+/// The error of a failed read.
 pub(crate) fn read(error: ExecutionError) -> Error {
     of_request(&error).of_read().with_source(error)
 }
 
-/// A row that is not what was written.
+/// The error of a stored row that is not valid.
 pub(crate) fn corrupt(
     what: &'static str,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -226,10 +240,10 @@ pub(crate) fn corrupt(
     Error::new(ErrorKind::Corrupt, what).with_source(source)
 }
 
-/// An answer of another shape than the statement has.
+/// The error of an answer that does not have the columns of its statement.
 pub(crate) fn undecodable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     corrupt(
-        "a row could not be decoded; do the tables fit this version?",
+        "a row could not be decoded; are the tables of this version?",
         source,
     )
 }
@@ -238,19 +252,19 @@ pub(crate) fn undecodable_row(error: DeserializationError) -> Error {
     undecodable(error)
 }
 
-/// Connecting that took too long.
+/// The error of connecting for too long.
 pub(crate) fn connect_timeout(nodes: &[String], timeout: Duration) -> Error {
     Error::new(
         ErrorKind::Timeout,
         format!(
-            "no Cassandra answered at {} within {timeout:?}; is that the CQL port (9042), and is \
-             nothing in between?",
+            "no Cassandra node answered at {} within {timeout:?}; check the address, the port (CQL, \
+             9042 by default) and the network in between",
             nodes.join(", ")
         ),
     )
 }
 
-/// Connecting that failed, with what to change.
+/// The error of a failed connection, with what to change.
 #[deny(clippy::wildcard_enum_match_arm)]
 pub(crate) fn connect(error: NewSessionError, nodes: &[String]) -> Error {
     let nodes = nodes.join(", ");
@@ -261,7 +275,7 @@ pub(crate) fn connect(error: NewSessionError, nodes: &[String]) -> Error {
         ),
         NewSessionError::EmptyKnownNodesList => (
             ErrorKind::Invalid,
-            "no Cassandra node is named; name at least one as host:port".to_owned(),
+            "no Cassandra node is configured; name at least one as host:port".to_owned(),
         ),
         NewSessionError::MetadataError(MetadataError::ConnectionPoolError(
             ConnectionPoolError::Broken {
@@ -270,7 +284,7 @@ pub(crate) fn connect(error: NewSessionError, nodes: &[String]) -> Error {
         )) => of_connection(last_connection_error, &nodes),
         NewSessionError::MetadataError(_) => (
             ErrorKind::Unavailable,
-            format!("the cluster at {nodes} did not say which nodes and keyspaces it has"),
+            format!("the cluster at {nodes} did not tell its nodes and keyspaces"),
         ),
         NewSessionError::UseKeyspaceError(_) | NewSessionError::IllegalConfig(_) | _ => (
             ErrorKind::Internal,
@@ -286,16 +300,16 @@ fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
         (
             ErrorKind::Unavailable,
             format!(
-                "what listens at {nodes} does not speak CQL; name the CQL port, 9042 unless changed"
+                "the listener at {nodes} does not speak CQL; use the CQL port (9042 by default)"
             ),
         )
     };
     match error {
         ConnectionError::ConnectTimeout => (
             ErrorKind::Unavailable,
-            format!("no connection to {nodes} came about in time; is the address right?"),
+            format!("connecting to {nodes} timed out; is the address right?"),
         ),
-        // What rustls has against a certificate comes as one of these.
+        // rustls reports certificate errors as this kind.
         ConnectionError::IoError(io) if io.kind() == std::io::ErrorKind::InvalidData => (
             ErrorKind::Invalid,
             format!(
@@ -305,19 +319,19 @@ fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
         ),
         ConnectionError::IoError(io) => (
             ErrorKind::Unavailable,
-            format!("cannot connect to {nodes}: {io}; does Cassandra run there?"),
+            format!("cannot connect to {nodes}: {io}; is Cassandra running there?"),
         ),
         ConnectionError::ConnectionSetupRequestError(setup) => match setup.get_error() {
             ConnectionSetupRequestErrorKind::MissingAuthentication => (
                 ErrorKind::Invalid,
-                format!("the cluster at {nodes} asks for a user and a password; configure them"),
+                format!("the cluster at {nodes} requires a user and a password; configure them"),
             ),
             ConnectionSetupRequestErrorKind::DbError(DbError::AuthenticationError, _)
             | ConnectionSetupRequestErrorKind::StartAuthSessionError(_)
             | ConnectionSetupRequestErrorKind::AuthChallengeEvaluationError(_)
             | ConnectionSetupRequestErrorKind::AuthFinishError(_) => (
                 ErrorKind::Invalid,
-                format!("user or password is wrong for the cluster at {nodes}"),
+                format!("the user or the password is wrong for the cluster at {nodes}"),
             ),
             ConnectionSetupRequestErrorKind::DbError(..) => (
                 ErrorKind::Unavailable,
@@ -335,7 +349,7 @@ fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
             | ConnectionSetupRequestErrorKind::CqlErrorParseError(_)
             | _ => not_cassandra(),
         },
-        // Right after the first request: what answered was no frame of the protocol.
+        // After the first request: the answer was not a frame of the protocol.
         ConnectionError::BrokenConnection(_) => not_cassandra(),
         ConnectionError::NoSourcePortForShard(_)
         | ConnectionError::TranslationError(_)
@@ -347,7 +361,7 @@ fn of_connection(error: &ConnectionError, nodes: &str) -> (ErrorKind, String) {
     }
 }
 
-/// A statement that no node prepared: the tables are not those that this version knows.
+/// The error of a statement that no node prepared: the tables are not those of this version.
 #[deny(clippy::wildcard_enum_match_arm)]
 pub(crate) fn prepare(error: PrepareError) -> Error {
     let (kind, message) = match &error {
@@ -355,7 +369,7 @@ pub(crate) fn prepare(error: PrepareError) -> Error {
             first_attempt: RequestAttemptError::DbError(DbError::Unauthorized, _),
         } => (
             ErrorKind::Invalid,
-            "the user may not use the tables; grant SELECT and MODIFY on the keyspace",
+            "the user is not authorized to use the tables; grant SELECT and MODIFY on the keyspace",
         ),
         PrepareError::AllAttemptsFailed {
             first_attempt: RequestAttemptError::DbError(..),
@@ -375,12 +389,12 @@ pub(crate) fn prepare(error: PrepareError) -> Error {
     Error::new(kind, message).with_source(error)
 }
 
-/// Whether a batch has its log on one node, though not on the second one.
+/// Returns whether a batch has its log on one node, but not on the second one.
 pub(crate) fn is_logged_once(error: &ExecutionError) -> bool {
     matches!(error, ExecutionError::LastAttemptError(attempt) if is_logged_once_by(attempt))
 }
 
-/// The same, of one attempt.
+/// Returns the same for one attempt.
 pub(crate) fn is_logged_once_by(error: &RequestAttemptError) -> bool {
     matches!(
         error,
@@ -400,7 +414,7 @@ mod tests {
     use super::*;
     use scylla::statement::Consistency;
 
-    fn server(error: DbError) -> Verdict {
+    fn server(error: DbError) -> Diagnosis {
         of_attempt(&RequestAttemptError::DbError(error, String::new()))
     }
 
@@ -437,7 +451,7 @@ mod tests {
             of_attempt(&RequestAttemptError::UnableToAllocStreamId),
             not_applied(
                 ErrorKind::Overloaded,
-                "too many requests wait for an answer already"
+                "too many requests are waiting for an answer"
             )
         );
         assert_eq!(

@@ -1,23 +1,33 @@
 //! Keyed sends: one message for each (sender, key), for a day.
 //!
-//! The only lightweight transaction. It may be repeated after a time-out: if the first attempt won
-//! after all, the second one loses against it, and finds its own claim. So who won is never told
-//! by whether the transaction was applied, only by whose claim the row holds.
+//! The only lightweight transaction. It may be repeated after a timeout: if the first attempt won
+//! after all, the second one loses against it and finds its own claim. So the winner is never known by
+//! whether the transaction was applied, only by whose claim the row holds.
 
 use messenger_core::{Claim, Error, Fingerprint, MessageId, Reservation};
+use scylla::SerializeRow;
 use scylla::value::{CqlValue, Row};
+use uuid::Uuid;
 
 use crate::error;
 use crate::session::Db;
 
+#[derive(SerializeRow)]
+struct ClaimValues<'a> {
+    sender_id: &'a str,
+    key: &'a str,
+    message_id: Uuid,
+    fingerprint: Uuid,
+}
+
 pub(crate) async fn reserve(db: &Db, reservation: &Reservation) -> Result<Claim, Error> {
     let ours = reservation.claim;
-    let values = (
-        reservation.sender_id.as_str(),
-        reservation.key.as_str(),
-        ours.message_id.as_uuid(),
-        ours.fingerprint.as_uuid(),
-    );
+    let values = ClaimValues {
+        sender_id: reservation.sender_id.as_str(),
+        key: reservation.key.as_str(),
+        message_id: ours.message_id.as_uuid(),
+        fingerprint: ours.fingerprint.as_uuid(),
+    };
     let rows = db.transaction(&db.statements.claim_key, values).await?;
     let specs = rows.column_specs();
     let column = |row: &Row, name: &str| {
@@ -36,8 +46,8 @@ pub(crate) async fn reserve(db: &Db, reservation: &Reservation) -> Result<Claim,
     }
 }
 
-/// The claim in the row that was there before.
-fn held(message_id: Option<uuid::Uuid>, fingerprint: Option<uuid::Uuid>) -> Result<Claim, Error> {
+/// Returns the claim in the row that was there before.
+fn held(message_id: Option<Uuid>, fingerprint: Option<Uuid>) -> Result<Claim, Error> {
     let (Some(message_id), Some(fingerprint)) = (message_id, fingerprint) else {
         return Err(undecided());
     };

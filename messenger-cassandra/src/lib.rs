@@ -1,84 +1,76 @@
-//! A messenger store on Apache Cassandra, through the `scylla` driver.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), messenger_core::Error> {
-//! use messenger_cassandra::{CassandraConfig, CassandraStore};
-//! use messenger_core::Messenger;
+//! # Runtime and metrics
 //!
-//! let config = CassandraConfig::from_url("cassandra://127.0.0.1:9042/messenger?replication=1")?;
-//! CassandraStore::migrate(&config).await?; // once, or at every start
-//! let messenger = Messenger::new(CassandraStore::connect(&config).await?);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # What to know before running it
-//!
-//! - **Clocks.** The clocks of the servers and of the nodes must be synchronized. When they are
-//!   more than two seconds apart, [`health`](messenger_core::Store::health) says so.
-//! - **Datacenters.** The rules of the [`Store`] hold among processes that
-//!   use one datacenter. In several the views converge.
-//! - **Inboxes.** A page reads the conversations that were active in the epochs that it touches (6
-//!   hours unless the schema was made with others), so its bound is how many conversations of one
-//!   user are active in an epoch.
-//! - **Batches.** A send is a logged batch to three partitions, of at most 22 kB. Over 5 KiB the
-//!   server logs a warning unless `batch_size_warn_threshold` is raised; its limit of 50 KiB must
-//!   stay.
-//! - **Repair.** Run Cassandra's repair within the tables' `gc_grace_seconds`, as ever; a
-//!   recency row that was lost nevertheless is brought back by
-//!   [`rebuild_inbox`](CassandraStore::rebuild_inbox).
-//!
-//! # Modules, in reading order
-//!
-//! `schema` (the tables and why), `window` (buckets, epochs, write timestamps), `send` (what is
-//! written, in which order), `history` and `inbox` (what a page reads), `idempotency`, `seen` (what
-//! is remembered), `retry` and `error` (what may be repeated, and what is known afterwards).
+//! A [`CassandraStore`] lives on the tokio runtime on which it was connected; a task there watches
+//! the cluster until the last clone is dropped. Its metrics are listed there.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Reading order: `schema` (the tables and why), `window` (buckets, epochs, write timestamps), `write`
+// (what is written, in which order), `history` and `inbox` (what a page reads), `idempotency`, `cache`
+// (the write cache), `retry`, `budget` and `error` (what may be repeated, and what is known then),
+// `clock` and `monitor` (whether clocks agree and nodes answer).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use messenger_core::{
-    Claim, Conversation, ConversationId, Error, Message, MessageId, Outcome, Reservation, Slice,
-    Store, UserId,
+    Claim, Conversation, ConversationId, Error, InboxEntry, LogKey, Logged, Message, MessageId,
+    Outcome, Position, ReadMarker, Reservation, Revision, Store, UserId,
 };
 
+use scylla::client::session::Session;
 use tracing::Instrument as _;
 
+mod budget;
+mod cache;
+mod clock;
 mod config;
 mod conversations;
 mod error;
 mod history;
 mod idempotency;
 mod inbox;
+mod monitor;
 mod retry;
 mod schema;
-mod seen;
-mod send;
 mod session;
 mod statements;
 #[cfg(feature = "tls")]
 mod tls;
 mod window;
+mod write;
 
 pub use config::{CassandraConfig, Consistency, Replication};
 
-use seen::Seen;
-use session::Db;
+use cache::Cache;
+use inbox::FirstPages;
+use session::{Client, Db};
 
 /// A [`Store`] on Cassandra. Cloning is cheap and shares the connections.
 ///
-/// It lives on the tokio runtime that it was connected on. A node that goes away is left, and found
-/// again when it is back, without any call.
+/// It lives on the tokio runtime on which it was connected. A node that goes away is given up, and
+/// found again when it is back, without any call.
+///
+/// [`health`](Store::health) and the check of the clocks before each write look at what a task of
+/// the store found last; they cost no request.
 ///
 /// # Metrics
 ///
-/// Through the `metrics` facade: `messenger_cassandra_operation_duration_seconds` (histogram, by
-/// `operation` and `outcome`: `ok` or the kind of the error), `messenger_cassandra_retries_total`,
-/// `messenger_cassandra_half_logged_batches_total` (sends that did not wait for a node that has
-/// died), `messenger_cassandra_seen_hits_total`, `messenger_cassandra_seen_misses_total` and
-/// `messenger_cassandra_leftovers_deleted_total`. Each operation has a `tracing` span of level
-/// `DEBUG`.
+/// Through the `metrics` facade:
+///
+/// | metric | meaning |
+/// | --- | --- |
+/// | `messenger_cassandra_clock_difference_seconds` | the difference between this machine's clock and the nodes' |
+/// | `messenger_cassandra_retries_total` | requests that were sent again after an error |
+/// | `messenger_cassandra_speculative_reads_total` | reads that went to a second node |
+/// | `messenger_cassandra_half_logged_batches_total` | sends that did not wait for a node that has died |
+/// | `messenger_cassandra_cache_hits_total`, `…_misses_total` | lookups in the write cache |
+/// | `messenger_cassandra_leftovers_deleted_total` | deleted rows of inboxes that were left over |
+///
+/// [`Measured`](messenger_core::store::Measured) adds the latency and the errors of each call, as for
+/// every store. Each operation has a `tracing` span of level `DEBUG`.
 #[derive(Clone, Debug)]
 pub struct CassandraStore {
     inner: Arc<Inner>,
@@ -87,7 +79,8 @@ pub struct CassandraStore {
 #[derive(Debug)]
 struct Inner {
     db: Arc<Db>,
-    seen: Seen,
+    cache: Cache,
+    first_pages: FirstPages,
 }
 
 impl CassandraStore {
@@ -95,66 +88,128 @@ impl CassandraStore {
     ///
     /// # Errors
     ///
-    /// Within the connect timeout, each with what to change: no node can be reached or what
-    /// listens is no Cassandra ([`Unavailable`](messenger_core::ErrorKind::Unavailable) or
-    /// `Timeout`); wrong password, unknown datacenter, no tables (run [`migrate`](Self::migrate)),
-    /// tables of a newer version, or a replication in which majorities do not meet (`Invalid`).
+    /// Within the connect timeout, with what to change: no node can be reached or the listener is
+    /// not Cassandra ([`Unavailable`](messenger_core::ErrorKind::Unavailable) or `Timeout`); a wrong
+    /// password, an unknown datacenter, no tables (run [`migrate`](Self::migrate)), tables of
+    /// another version, or a replication in which majorities do not meet (`Invalid`).
     pub async fn connect(config: &CassandraConfig) -> Result<Self, Error> {
-        let db = within(config, config.connect_timeout, Db::open(config)).await?;
-        db.warn_of_skew().await;
+        Self::open(config, session::open(config)).await
+    }
+
+    /// Creates a store on a session that the service has already, instead of opening one.
+    ///
+    /// The session's addresses, credentials, TLS and keep-alive are used; nodes, credentials and
+    /// addresses of the configuration are not. Everything else applies: each statement brings its
+    /// own execution profile. The session must fetch schema metadata of the keyspace, as it does by
+    /// default, and have been built with the `scylla` crate in version 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn from_session(
+        session: Arc<Session>,
+        config: &CassandraConfig,
+    ) -> Result<Self, Error> {
+        Self::open(config, async { Client::new(session, config) }).await
+    }
+
+    async fn open(
+        config: &CassandraConfig,
+        client: impl Future<Output = Result<Client, Error>>,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let open = async { Db::open(client.await?, config).await };
+        let db = within(config, config.connect_timeout, open).await?;
+        // A warning about clocks comes before the first call; nothing else waits for this look.
+        let left = config.connect_timeout.saturating_sub(started.elapsed());
+        let _ = tokio::time::timeout(left, db.monitor.first_look()).await;
         Ok(Self {
             inner: Arc::new(Inner {
                 db: Arc::new(db),
-                seen: Seen::new(config.remembered),
+                cache: Cache::new(config.write_cache),
+                first_pages: FirstPages::default(),
             }),
         })
     }
 
-    /// Makes the keyspace and the tables, as far as they are not there. It may be run at every
-    /// start, and by several processes at once.
+    /// Creates the keyspace and tables if they do not exist, and upgrades tables of any earlier
+    /// version: missing tables and columns are added, and options that came with a later version
+    /// are set. It may run at every start, and in several processes at once; if nothing is missing,
+    /// it is one read in the local datacenter.
+    ///
+    /// Servers of the version before go on meanwhile and may be restarted. When all servers have
+    /// been replaced, call [`finish_upgrade`](Self::finish_upgrade).
     ///
     /// # Errors
     ///
-    /// As those of [`connect`](Self::connect), and when the cluster has too few nodes for the
-    /// replication, or the user lacks the right to create.
+    /// Those of [`connect`](Self::connect); also if the cluster has too few nodes for the
+    /// replication, if the user lacks the right to create or alter, or if the tables need a newer
+    /// program (`Invalid`).
     pub async fn migrate(config: &CassandraConfig) -> Result<(), Error> {
-        let session = within(config, config.connect_timeout, session::open(config)).await?;
-        within(config, schema::LIMIT, schema::migrate(&session, config)).await
+        let client = within(config, config.connect_timeout, session::open(config)).await?;
+        within(config, schema::LIMIT, schema::migrate(&client, config)).await
+    }
+
+    /// Ends an upgrade: servers of earlier versions can no longer connect. Shortcuts that such a
+    /// server would break are used from the next [`connect`](Self::connect) on, so call it when no
+    /// server of an earlier version is left. New tables need it not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub async fn finish_upgrade(config: &CassandraConfig) -> Result<(), Error> {
+        let client = within(config, config.connect_timeout, session::open(config)).await?;
+        let finish = schema::finish_upgrade(&client, &config.keyspace);
+        within(config, schema::LIMIT, finish).await
     }
 
     /// Brings back what a user's inbox lost: after a restore, or when data of the tables was lost
-    /// otherwise. Gives how many conversations the user has. Sends and reads may go on meanwhile.
+    /// otherwise. Returns the number of the user's conversations. Sends and reads may go on meanwhile.
     ///
-    /// An inbox is found through rows that only nominate; a conversation whose row was lost is not
-    /// listed until someone writes in it, or until this was called.
+    /// A conversation is found through rows of two indexes; one whose rows were lost is not listed
+    /// until someone writes in it, or until this was called.
     ///
     /// # Errors
     ///
     /// When a part could not be read or written in time. Calling it again is safe.
     pub async fn rebuild_inbox(&self, user: &UserId) -> Result<u64, Error> {
-        measured("rebuild_inbox", inbox::rebuild(self.db(), user)).await
+        named("rebuild_inbox", inbox::rebuild(self.db(), user)).await
     }
 
     fn db(&self) -> &Arc<Db> {
         &self.inner.db
     }
 
-    /// A read with its deadline.
+    /// Runs a read with its deadline.
     async fn read<T>(
         &self,
         operation: &'static str,
         read: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         let late = || error::timed_out().of_read();
-        measured(operation, self.db().deadline().bound(read, late)).await
+        named(operation, self.db().deadline().bound(read, late)).await
+    }
+
+    /// Runs a read of an inbox with its deadline.
+    async fn read_inbox<T>(
+        &self,
+        operation: &'static str,
+        read: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let late = || error::inbox_timed_out().of_read();
+        named(operation, self.db().deadline().bound(read, late)).await
     }
 }
 
 /// Each method is one call into the room that it is named after.
 #[async_trait]
 impl Store for CassandraStore {
-    async fn append(&self, message: &Message) -> Result<(), Error> {
-        measured("append", send::append(self.db(), &self.inner.seen, message)).await
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
+        named("put", write::put(&self.inner, key, message)).await
+    }
+
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        named("mark", write::mark(&self.inner, key, marker)).await
     }
 
     async fn message(
@@ -169,14 +224,55 @@ impl Store for CassandraStore {
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
-        self.read("history", history::page(self.db(), conversation, slice))
-            .await
+        let page = history::page(&self.inner, conversation, below, limit);
+        self.read("history", page).await
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        self.read("inbox", inbox::page(self.db(), user, slice))
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
+        let log = history::log(&self.inner, conversation, above, limit);
+        self.read("history_log", log).await
+    }
+
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let settle = self.settle();
+        let page = async {
+            match below {
+                None => inbox::first_page(&self.inner, user, limit, settle).await,
+                Some(_) => inbox::page(&self.inner, user, below, limit).await,
+            }
+        };
+        self.read_inbox("inbox", page).await
+    }
+
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error> {
+        let log = inbox::log(&self.inner, user, above, limit);
+        self.read_inbox("inbox_log", log).await
+    }
+
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        self.read("entry", inbox::entry(self.db(), user, conversation))
             .await
     }
 
@@ -185,45 +281,54 @@ impl Store for CassandraStore {
             .await
     }
 
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error> {
+        let count = history::unread(&self.inner, conversation, reader, above, cap);
+        self.read("unread", count).await
+    }
+
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
         let late = || error::timed_out().of_write(Outcome::Unknown);
         let reserve = idempotency::reserve(self.db(), reservation);
-        measured("reserve", self.db().deadline().bound(reserve, late)).await
+        named("reserve", self.db().deadline().bound(reserve, late)).await
     }
 
     async fn health(&self) -> Result<(), Error> {
-        self.read("health", self.db().health()).await
+        named("health", async { self.db().monitor.health() }).await
     }
 
     fn settle(&self) -> Duration {
-        self.db().timeout + session::TOLERATED_SKEW
+        clock::settle(self.db().timeout)
+    }
+
+    /// The settle time covers writes whose futures were dropped.
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
+    /// Several processes write to the tables, and none of them knows the greatest revision.
+    fn newest(&self) -> Option<Revision> {
+        None
     }
 }
 
-/// Names the operation in its error, and measures how long it took.
-async fn measured<T>(
+/// Names the operation in its error and in a span.
+async fn named<T>(
     operation: &'static str,
     future: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let started = Instant::now();
-    let result = future
+    future
         .instrument(tracing::debug_span!("cassandra", operation))
         .await
-        .map_err(|error| error.with_operation(operation));
-    let outcome = match &result {
-        Ok(_) => "ok",
-        Err(error) => {
-            tracing::debug!(%error, source = ?std::error::Error::source(error), "failed");
-            error.kind().as_str()
-        }
-    };
-    metrics::histogram!(
-        "messenger_cassandra_operation_duration_seconds",
-        "operation" => operation,
-        "outcome" => outcome,
-    )
-    .record(started.elapsed());
-    result
+        .map_err(|error| {
+            tracing::debug!(%error, source = ?std::error::Error::source(&error), "failed");
+            error.with_operation(operation)
+        })
 }
 
 async fn within<T>(

@@ -1,12 +1,13 @@
-//! What may be repeated.
+//! Decides which failed requests are sent again.
 //!
-//! Every statement here may be executed twice, by its write timestamps and keys, so the driver may
-//! repeat it also when the fate of an attempt is unknown, which its own policy does not do for
-//! write timeouts. But the fate is remembered: when a first attempt timed out and a second one was
+//! Every statement may be executed twice, because of its write timestamps and keys. So the driver may
+//! repeat it even if the outcome of an attempt is unknown, which its own policy does not do for
+//! write timeouts. But the outcome is remembered: if a first attempt timed out and a second one was
 //! refused, the write as a whole is still unknown, whatever the last error says.
 //!
-//! An attempt goes to another node, but where the node itself is not to blame; at most
-//! [`RETRIES`] times; and all attempts share one request timeout.
+//! Retries go to another node, except for errors that are not that node's fault. There are at most
+//! [`RETRIES`] of a request, and only while the [`Budget`] of all requests lasts; all attempts share
+//! one request timeout.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,19 +17,28 @@ use metrics::counter;
 use scylla::errors::{DbError, RequestAttemptError};
 use scylla::policies::retry::{RequestInfo, RetryDecision, RetryPolicy, RetrySession};
 
+use crate::budget::Budget;
 use crate::error;
 
-/// How often a request is repeated at most.
+/// The largest number of retries of a request.
 const RETRIES: u32 = 2;
 
-/// The policy of one request, or of many reads, which share nothing.
-#[derive(Clone, Debug, Default)]
+/// The policy of one write, or of all reads.
+#[derive(Clone, Debug)]
 pub(crate) struct Retry {
     maybe_applied: Arc<AtomicBool>,
+    budget: Arc<Budget>,
 }
 
 impl Retry {
-    /// Whether an attempt, also one before the last, may have been applied.
+    pub(crate) fn new(budget: Arc<Budget>) -> Self {
+        Self {
+            maybe_applied: Arc::default(),
+            budget,
+        }
+    }
+
+    /// Returns `Unknown` if any attempt, including earlier ones, may have been applied.
     pub(crate) fn outcome(&self) -> Outcome {
         if self.maybe_applied.load(Ordering::Relaxed) {
             Outcome::Unknown
@@ -40,31 +50,32 @@ impl Retry {
 
 impl RetryPolicy for Retry {
     fn new_session(&self) -> Box<dyn RetrySession> {
-        Box::new(Session {
+        Box::new(Attempts {
             left: RETRIES,
-            maybe_applied: Arc::clone(&self.maybe_applied),
+            retry: self.clone(),
         })
     }
 }
 
-struct Session {
+struct Attempts {
     left: u32,
-    maybe_applied: Arc<AtomicBool>,
+    retry: Retry,
 }
 
-impl RetrySession for Session {
+impl RetrySession for Attempts {
     fn decide_should_retry(&mut self, request: RequestInfo<'_>) -> RetryDecision {
         if error::of_attempt(request.error).outcome == Outcome::Unknown {
-            self.maybe_applied.store(true, Ordering::Relaxed);
+            self.retry.maybe_applied.store(true, Ordering::Relaxed);
         }
         if self.left == 0 || !request.is_idempotent {
             return RetryDecision::DontRetry;
         }
         let decision = decide(request.error);
-        if decision != RetryDecision::DontRetry {
-            self.left -= 1;
-            counter!("messenger_cassandra_retries_total").increment(1);
+        if decision == RetryDecision::DontRetry || !self.retry.budget.spend() {
+            return RetryDecision::DontRetry;
         }
+        self.left -= 1;
+        counter!("messenger_cassandra_retries_total").increment(1);
         decision
     }
 
@@ -81,7 +92,7 @@ fn decide(error: &RequestAttemptError) -> RetryDecision {
     match error {
         RequestAttemptError::BrokenConnectionError(_)
         | RequestAttemptError::UnableToAllocStreamId => NEXT,
-        // Trying again would wait for the same node; see `Db::batch` for what is done instead.
+        // A retry would wait for the same node; `Db::batch` writes the rows instead.
         error if error::is_logged_once_by(error) => NONE,
         RequestAttemptError::DbError(error, _) => match error {
             // This node is in trouble; another one may not be.
@@ -91,7 +102,7 @@ fn decide(error: &RequestAttemptError) -> RetryDecision {
             | DbError::RateLimitReached { .. } => NEXT,
             // This node sees too few replicas; another one may see more.
             DbError::Unavailable { .. } => NEXT,
-            // Replicas were too slow. By now the coordinator knows which, and asks others; and a
+            // Replicas were too slow. By now the coordinator knows which ones and asks others; and a
             // cluster of one node has no next target.
             DbError::ReadTimeout { .. } | DbError::WriteTimeout { .. } => SAME,
             // It would fail the same way again.

@@ -12,21 +12,21 @@ use scylla::client::session::TlsContext;
 
 use crate::CassandraConfig;
 
-/// How nodes are authenticated.
+/// The TLS configuration of the connections.
 #[derive(Clone)]
 pub(crate) struct Tls(Arc<ClientConfig>);
 
 impl CassandraConfig {
-    /// Talks TLS to the nodes, which must show a certificate for their IP address that one of the
-    /// authorities in this PEM file has signed. In a URL: the option `ca_file`.
+    /// Connects over TLS. Each node must present a certificate for its IP address that is signed by
+    /// an authority in this PEM file. In a URL: the option `ca_file`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`] when the file cannot be read or holds no certificate.
+    /// [`ErrorKind::Invalid`] if the file cannot be read or contains no certificate.
     pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let roots = read_authorities(path)?;
-        // Named, for the one of the process is not settled where another crate brings a second.
+        // Chosen explicitly: with two providers enabled, rustls has no process default.
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
@@ -38,7 +38,7 @@ impl CassandraConfig {
         Ok(self.with_tls(Arc::new(config)))
     }
 
-    /// Talks TLS to the nodes, as configured: with client certificates, say.
+    /// Connects over TLS with this configuration, for example with client certificates.
     pub fn with_tls(mut self, config: Arc<ClientConfig>) -> Self {
         self.tls = Some(Tls(config));
         self

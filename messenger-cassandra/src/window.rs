@@ -1,19 +1,19 @@
 //! Windows of time, and the write timestamps that follow from ids: plain arithmetic.
 //!
-//! - A *bucket* is the window of a history's partition, so that none grows for ever.
-//! - An *epoch* is the window by which an inbox is nominated.
+//! - A *bucket* is the window of a history's partition, so that no partition grows forever.
+//! - An *epoch* is the window by which an inbox is indexed.
 //!
-//! Both are counted from the Unix epoch, and how long they are is fixed in the schema: data that
-//! was written with another length would not be found again.
+//! Both are counted from the Unix epoch. Their lengths are fixed in the schema: data that was
+//! written with another length would not be found again.
 //!
 //! Write timestamps never come from a clock. Two writes of one cell are ordered by what they say,
 //! not by when they were sent, so clocks, retries and the order of arrival do not matter.
 
 use std::time::Duration;
 
-use messenger_core::{MessageId, Position};
+use messenger_core::Position;
 
-/// How long buckets and epochs are.
+/// The lengths of buckets and epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Windows {
     bucket_millis: u64,
@@ -29,10 +29,10 @@ pub(crate) struct Bucket(pub(crate) i32);
 pub(crate) struct Epoch(pub(crate) i32);
 
 impl Windows {
-    /// The shortest window: with it the numbers of all windows up to the year 9999 fit an `int`.
+    /// The shortest window: with it the numbers of all windows up to the year 9999 fit into an `int`.
     pub(crate) const SHORTEST: Duration = Duration::from_secs(300);
 
-    /// Windows of these lengths, in whole seconds; `None` if one is shorter than
+    /// Creates windows of these lengths, in whole seconds; `None` if one is shorter than
     /// [`SHORTEST`](Self::SHORTEST).
     pub(crate) fn from_secs(bucket: u64, epoch: u64) -> Option<Self> {
         let millis = |secs: u64| {
@@ -54,39 +54,54 @@ impl Windows {
         Epoch(window(position.into(), self.epoch_millis))
     }
 
-    /// The write timestamp of every insert and every delete of a recency row of this epoch. A
+    /// Returns the write timestamp of every insert and every delete of an index row of this epoch. A
     /// delete wins against an insert of the same timestamp and cannot be undone.
-    pub(crate) fn recency_timestamp(self, epoch: Epoch) -> i64 {
+    pub(crate) fn index_timestamp(self, epoch: Epoch) -> i64 {
         i64::from(epoch.0).saturating_mul((self.epoch_millis as i64).saturating_mul(1000))
     }
 }
 
-impl Epoch {
-    /// Below every epoch.
-    pub(crate) const MIN: Self = Self(i32::MIN);
-    /// Above every epoch.
+impl Bucket {
+    /// Above every bucket.
     pub(crate) const MAX: Self = Self(i32::MAX);
 
-    /// The epoch after this one. There is none after the last.
+    /// Returns the bucket after this one. There is none after the last.
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The epoch before this one. There is none before the first.
+    /// Returns the bucket before this one. There is none before the first.
     pub(crate) fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 }
 
-/// The write timestamp of everything that a message brings: the greatest id wins, whatever the
-/// order of arrival. Equal timestamps go to the greater value, which begins with the id.
-pub(crate) fn write_timestamp(id: MessageId) -> i64 {
-    // At most 2.6e17 microseconds: the year 9999.
-    id.as_micros() as i64
+impl Epoch {
+    /// Above every epoch.
+    pub(crate) const MAX: Self = Self(i32::MAX);
+
+    /// Returns the epoch after this one. There is none after the last.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// Returns the epoch before this one. There is none before the first.
+    pub(crate) fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
+/// Returns the write timestamp of what is ordered by an id or a log key, from its microseconds: the
+/// greatest one wins, in any order of arrival. Equal timestamps go to the greater value, which begins
+/// with the id.
+pub(crate) fn write_timestamp(micros: u64) -> i64 {
+    // At most 2.9e17: an id has 48 bits of milliseconds.
+    micros as i64
 }
 
 fn window(position: Position, millis: u64) -> i32 {
-    // No shorter window than five minutes, no later time than the year 9999: 845 million.
+    // No shorter window than five minutes, no later time than the year 9999: 845 million. (Later
+    // positions share the last window.)
     i32::try_from(position.timestamp().as_millis() / millis).unwrap_or(i32::MAX)
 }
 
@@ -115,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn a_recency_row_is_written_at_the_start_of_its_epoch() {
+    fn an_index_row_is_written_at_the_start_of_its_epoch() {
         let epoch = windows().epoch(at("1970-01-01T07:00:00Z"));
-        assert_eq!(windows().recency_timestamp(epoch), 6 * 3600 * 1_000_000);
+        assert_eq!(windows().index_timestamp(epoch), 6 * 3600 * 1_000_000);
     }
 
     #[test]
@@ -125,7 +140,7 @@ mod tests {
         let windows = Windows::from_secs(300, 300).unwrap();
         let last = Position::start_of(Timestamp::MAX);
         assert!(windows.epoch(last).0 < i32::MAX);
-        assert!(windows.recency_timestamp(windows.epoch(last)) > 0);
+        assert!(windows.index_timestamp(windows.epoch(last)) > 0);
         assert!(Windows::from_secs(299, 300).is_none());
         assert!(Windows::from_secs(u64::MAX, 300).is_none());
     }

@@ -1,17 +1,19 @@
-//! What is wrong with the cluster or the configuration is said at once, with what to change; and a
-//! schema is made once, by however many.
+//! What is wrong with the cluster or the configuration is said at once, with what to change.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::try_join_all;
 use libtest_mimic::Trial;
 use messenger_cassandra::{CassandraConfig, CassandraStore, Consistency, Replication};
 use messenger_core::{Error, ErrorKind, Store};
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session_builder::SessionBuilder;
+use scylla_proxy::{Reaction as _, RequestReaction, RequestRule};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
-use crate::proxy::free_address;
-use crate::world::{Verdict, World, case, id, keyspace_of, name, views};
+use crate::proxy::{self, free_address, looks};
+use crate::world::{Verdict, World, case, eventually, id, name, send, views};
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -26,15 +28,14 @@ pub(crate) fn cases() -> Vec<Trial> {
             no_majority,
         ),
         case("connect::tables_of_another_program", other_tables),
-        case("schema::many_migrate_at_once", migrate_at_once),
-        case("schema::windows_stay_as_they_were_made", windows_stay),
-        case("schema::a_newer_one_is_refused", newer_schema),
         case("connect::quorum_works_too", quorum),
+        case("connect::a_node_that_hangs_when_asked_for_its_time", hangs),
+        case("connect::a_session_of_the_service", own_session),
     ]
 }
 
 /// Connecting fails with this kind, in time, and says all of this.
-async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Verdict {
+pub(crate) async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Verdict {
     let started = Instant::now();
     let error = CassandraStore::connect(config).await.unwrap_err();
     check(&error, kind, says)?;
@@ -44,7 +45,7 @@ async fn refused(config: &CassandraConfig, kind: ErrorKind, says: &[&str]) -> Ve
     Ok(())
 }
 
-fn check(error: &Error, kind: ErrorKind, says: &[&str]) -> Verdict {
+pub(crate) fn check(error: &Error, kind: ErrorKind, says: &[&str]) -> Verdict {
     let missing = says.iter().find(|part| !error.message().contains(**part));
     if error.kind() == kind && missing.is_none() {
         return Ok(());
@@ -58,7 +59,7 @@ async fn absent(world: World) -> Verdict {
     refused(
         &config,
         ErrorKind::Unavailable,
-        &[&address, "does Cassandra run there"],
+        &[&address, "is Cassandra running there"],
     )
     .await?;
     let config = world.config.with_nodes(["no-such-host.invalid"]);
@@ -157,59 +158,15 @@ async fn other_tables(world: World) -> Verdict {
         session.query_unpaged(cql, &[]).await?;
     }
     let config = world.config.with_keyspace(keyspace.clone());
-    CassandraStore::migrate(&config).await?;
+    let error = CassandraStore::migrate(&config).await.unwrap_err();
+    check(
+        &error,
+        ErrorKind::Invalid,
+        &["messages", "another keyspace"],
+    )?;
     let verdict = refused(&config, ErrorKind::Invalid, &["tables"]).await;
     drop_keyspace(&session, &keyspace).await?;
     verdict
-}
-
-async fn migrate_at_once(world: World) -> Verdict {
-    let config = world.config.clone().with_keyspace(name("k"));
-    try_join_all((0..4).map(|_| CassandraStore::migrate(&config))).await?;
-    CassandraStore::migrate(&config).await?;
-    works(&world, &config).await?;
-    drop_keyspace(&world.bare().await?, &keyspace_of(&config)).await
-}
-
-async fn windows_stay(world: World) -> Verdict {
-    let hour = Duration::from_secs(3600);
-    let config = world
-        .config
-        .clone()
-        .with_keyspace(name("k"))
-        .with_windows(hour, hour);
-    CassandraStore::migrate(&config).await?;
-    let day = Duration::from_secs(24 * 3600);
-    CassandraStore::migrate(&config.clone().with_windows(day, day)).await?;
-    let session = world.bare().await?;
-    let keyspace = keyspace_of(&config);
-    let cql = format!("SELECT bucket_seconds, epoch_seconds FROM {keyspace}.schema_info");
-    let rows = session.query_unpaged(cql, &[]).await?.into_rows_result()?;
-    assert_eq!(rows.single_row::<(i64, i64)>()?, (3600, 3600));
-
-    let minute = Duration::from_secs(60);
-    let short = config
-        .clone()
-        .with_keyspace(name("k"))
-        .with_windows(minute, minute);
-    let error = CassandraStore::migrate(&short).await.unwrap_err();
-    check(&error, ErrorKind::Invalid, &["windows"])?;
-    works(&world, &config).await?;
-    drop_keyspace(&session, &keyspace).await
-}
-
-async fn newer_schema(world: World) -> Verdict {
-    let config = world.config.clone().with_keyspace(name("k"));
-    CassandraStore::migrate(&config).await?;
-    let (session, keyspace) = (world.bare().await?, keyspace_of(&config));
-    let cql = format!(
-        "UPDATE {keyspace}.schema_info SET version = 99 WHERE name = 'messenger' IF EXISTS"
-    );
-    session.query_unpaged(cql, &[]).await?;
-    refused(&config, ErrorKind::Invalid, &["99", "upgrade"]).await?;
-    let error = CassandraStore::migrate(&config).await.unwrap_err();
-    check(&error, ErrorKind::Invalid, &["99", "upgrade"])?;
-    drop_keyspace(&session, &keyspace).await
 }
 
 async fn quorum(world: World) -> Verdict {
@@ -217,16 +174,56 @@ async fn quorum(world: World) -> Verdict {
     works(&world, &config).await
 }
 
-async fn works(world: &World, config: &CassandraConfig) -> Verdict {
+/// All that is lost is what the store asks for its own health; neither that nor the start waits.
+async fn hangs(world: World) -> Verdict {
+    let lost = RequestRule(looks(), RequestReaction::drop_frame());
+    let (_proxy, config) = proxy::start(&world, vec![lost]).await?;
+    let started = Instant::now();
+    let config = config.with_connect_timeout(Duration::from_secs(5));
+    let store = CassandraStore::connect(&config).await?;
+    store.health().await?;
+    assert!(
+        started.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        started.elapsed()
+    );
+    eventually("the store is not ready", async || {
+        Ok(store.health().await.is_err())
+    })
+    .await
+}
+
+/// Its profile is not one that a store could use: each statement brings its own.
+async fn own_session(world: World) -> Verdict {
+    let profile = ExecutionProfile::builder()
+        .consistency(scylla::statement::Consistency::Any)
+        .build();
+    let session = SessionBuilder::new()
+        .known_nodes(world.config.nodes())
+        .default_execution_profile_handle(profile.into_handle())
+        .build()
+        .await?;
+    let store = CassandraStore::from_session(Arc::new(session), &world.config).await?;
+    appends(&world, &store).await
+}
+
+pub(crate) async fn works(world: &World, config: &CassandraConfig) -> Verdict {
     let store = CassandraStore::connect(config).await?;
     store.health().await?;
+    appends(world, &store).await
+}
+
+async fn appends(world: &World, store: &CassandraStore) -> Verdict {
     let message = world.pair_named("works").message(id(), "hello");
-    store.append(&message).await?;
-    assert_eq!(views(&store, &message).await?, [true; 4]);
+    send(store, &message).await?;
+    assert_eq!(views(store, &message).await?, [true; 6]);
     Ok(())
 }
 
-async fn drop_keyspace(session: &scylla::client::session::Session, keyspace: &str) -> Verdict {
+pub(crate) async fn drop_keyspace(
+    session: &scylla::client::session::Session,
+    keyspace: &str,
+) -> Verdict {
     let cql = format!("DROP KEYSPACE {keyspace}");
     session.query_unpaged(cql, &[]).await?;
     Ok(())

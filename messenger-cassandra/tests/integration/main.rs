@@ -4,17 +4,17 @@
 use libtest_mimic::Arguments;
 
 mod basic;
-mod conformance;
 mod connect;
-mod cost;
+mod disk;
 mod faults;
 mod flatness;
-mod lockstep;
 mod observed;
 mod outage;
 mod proxy;
 mod relay;
+mod schema;
 mod unclean;
+mod upgrade;
 mod world;
 
 fn main() {
@@ -22,14 +22,14 @@ fn main() {
         return faults::child::play(&role);
     }
     let mut trials = faults::long();
+    trials.push(disk::trial());
     trials.extend(basic::cases());
-    trials.extend(conformance::cases());
     trials.extend(connect::cases());
-    trials.extend(cost::cases());
-    trials.extend(lockstep::cases());
     trials.extend(observed::cases());
     trials.extend(outage::cases());
+    trials.extend(schema::cases());
     trials.extend(unclean::cases());
+    trials.extend(upgrade::cases());
     trials.extend(flatness::cases());
     trials.extend(faults::cases());
     let mut arguments = Arguments::from_args();

@@ -4,11 +4,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 use messenger_cassandra::CassandraConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 /// Whether a frame is on its way to the node or from it.
@@ -26,7 +28,8 @@ pub(crate) struct Frame {
     pub(crate) body: Vec<u8>,
 }
 
-type Touch = Arc<dyn Fn(Way, &mut Frame) + Send + Sync>;
+/// Sees a frame, may change it, and says how long it is held back.
+type Touch = Arc<dyn Fn(Way, &mut Frame) -> Duration + Send + Sync>;
 
 /// A relay to one node. It takes no new connections when it is dropped.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Relay {
     /// Starts to listen, on the runtime that this runs on.
     pub(crate) async fn start(
         node: &str,
-        touch: impl Fn(Way, &mut Frame) + Send + Sync + 'static,
+        touch: impl Fn(Way, &mut Frame) -> Duration + Send + Sync + 'static,
     ) -> Result<Self, Failed> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -90,9 +93,10 @@ async fn connect(client: TcpStream, node: &str, touch: &Touch) -> std::io::Resul
 async fn pass(
     way: Way,
     mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    to: impl AsyncWrite + Send + Unpin + 'static,
     touch: Touch,
 ) -> std::io::Result<()> {
+    let to = Arc::new(Mutex::new(to));
     loop {
         let mut head = [0; 5];
         from.read_exact(&mut head).await?;
@@ -102,11 +106,20 @@ async fn pass(
             body: vec![0; length as usize],
         };
         from.read_exact(&mut frame.body).await?;
-        touch(way, &mut frame);
+        let held = touch(way, &mut frame);
         let mut bytes = frame.head.to_vec();
         // As long as it came, or a little longer.
         bytes.extend_from_slice(&(frame.body.len() as u32).to_be_bytes());
         bytes.append(&mut frame.body);
-        to.write_all(&bytes).await?;
+        if held.is_zero() {
+            to.lock().await.write_all(&bytes).await?;
+        } else {
+            // Others overtake it: answers are matched by their stream.
+            let to = Arc::clone(&to);
+            tokio::spawn(async move {
+                tokio::time::sleep(held).await;
+                to.lock().await.write_all(&bytes).await
+            });
+        }
     }
 }

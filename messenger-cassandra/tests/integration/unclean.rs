@@ -1,14 +1,19 @@
-//! Inboxes that are not as a send leaves them: rows put there, or taken away, behind the store's
-//! back. Pages stay right, what is left over goes away a little at a time, and the repair brings
-//! back what is missing.
+//! Inboxes that are not as a write leaves them: index rows inserted or removed without the store.
+//! Pages stay right, left-over rows are deleted a few at a time, and the repair brings back what is
+//! missing.
 
 use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
-use messenger_core::{Conversation, ConversationId, Message, Order, Slice, Store, UserId};
+use messenger_core::store::MAX_LIMIT;
+use messenger_core::{
+    Content, ConversationId, InboxEntry, LogKey, Message, Position, Store, UserId,
+};
 use scylla::client::session::Session;
 
-use crate::world::{EPOCH, Pair, Verdict, World, case, eventually, id_ago};
+use crate::world::{
+    EPOCH, Pair, Verdict, World, case, change, entry_of, eventually, id, id_ago, marker, send,
+};
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -38,10 +43,22 @@ pub(crate) fn cases() -> Vec<Trial> {
             "unclean::a_page_waits_until_its_epoch_is_complete",
             epoch_is_complete,
         ),
+        case(
+            "unclean::rows_of_every_kind_change_no_log",
+            rows_of_every_kind_in_the_log,
+        ),
+        case(
+            "unclean::a_follower_deletes_left_over_rows_of_changes",
+            followers_tidy,
+        ),
+        case(
+            "unclean::a_writer_of_changes_leaves_no_row_behind",
+            writer_of_changes_tidies,
+        ),
     ]
 }
 
-/// The recency rows of one user, looked at and put there with the bare driver.
+/// The index rows of one user, read and inserted with the bare driver.
 struct Rows {
     session: Session,
     table: String,
@@ -50,9 +67,17 @@ struct Rows {
 
 impl Rows {
     async fn of(world: &World, user: &UserId) -> Result<Self, Failed> {
+        Self::of_index("inbox_recency", world, user).await
+    }
+
+    async fn of_changes(world: &World, user: &UserId) -> Result<Self, Failed> {
+        Self::of_index("inbox_changes", world, user).await
+    }
+
+    async fn of_index(index: &str, world: &World, user: &UserId) -> Result<Self, Failed> {
         Ok(Self {
             session: world.bare().await?,
-            table: format!("{}.inbox_recency", world.keyspace()),
+            table: format!("{}.{index}", world.keyspace()),
             user: user.clone(),
         })
     }
@@ -90,11 +115,15 @@ impl Rows {
 }
 
 fn epoch_of(message: &Message) -> i32 {
-    let millis = u128::from(message.id().created_at().as_millis());
+    epoch_at(message.id().into())
+}
+
+fn epoch_at(position: Position) -> i32 {
+    let millis = u128::from(position.timestamp().as_millis());
     i32::try_from(millis / EPOCH.as_millis()).expect("an epoch")
 }
 
-/// So many conversations of one user, one message each, an epoch apart, oldest first.
+/// Sends a message in each of some conversations of one user, an epoch apart, oldest first.
 async fn fill(world: &World, user: &UserId, count: u32) -> Result<Vec<Message>, Failed> {
     let mut messages = Vec::new();
     for n in (0..count).rev() {
@@ -103,65 +132,75 @@ async fn fill(world: &World, user: &UserId, count: u32) -> Result<Vec<Message>, 
             two: world.user(&format!("other{n}")),
         };
         let message = pair.message(id_ago(EPOCH * n), "hello");
-        world.store.append(&message).await?;
+        send(&world.store, &message).await?;
         messages.push(message);
     }
     Ok(messages)
 }
 
-fn newest_first(messages: &[Message]) -> Vec<Conversation> {
-    messages.iter().rev().map(Conversation::of).collect()
+fn newest_first(messages: &[Message]) -> Vec<InboxEntry> {
+    messages.iter().rev().map(entry_of).collect()
 }
 
-/// Walks through the inbox both ways, at several limits, with both clients.
-async fn walks_give(world: &World, user: &UserId, expected: &[Conversation]) -> Verdict {
+/// Walks down the inbox and up its log, at several limits, with both clients.
+async fn walks_give(world: &World, user: &UserId, expected: &[InboxEntry]) -> Verdict {
+    let mut log: Vec<_> = expected.iter().rev().cloned().collect();
+    log.sort_by_key(InboxEntry::place);
     for store in [&world.store, &world.other] {
-        for limit in [1, 3, 101] {
-            for order in [Order::NewestFirst, Order::OldestFirst] {
-                let mut found = walk(store, user, order, limit).await?;
-                if order == Order::OldestFirst {
-                    found.reverse();
-                }
-                let ids = |all: &[Conversation]| {
-                    let ids = all.iter().map(|one| one.last_message().id());
-                    ids.collect::<Vec<_>>()
-                };
-                if found != expected {
-                    return Err(format!(
-                        "{order:?} by {limit}: {:?}, not {:?}",
-                        ids(&found),
-                        ids(expected)
-                    )
-                    .into());
-                }
-            }
+        for limit in [1, 3, MAX_LIMIT] {
+            agrees(
+                "the pages",
+                limit,
+                &walk(store, user, limit).await?,
+                expected,
+            )?;
+            let followed = follow(store, user, Position::MIN, limit).await?;
+            let followed: Vec<_> = followed.into_iter().map(|(_, entry)| entry).collect();
+            agrees("the log", limit, &followed, &log)?;
         }
     }
     Ok(())
 }
 
-async fn walk(
+fn agrees(what: &str, limit: usize, found: &[InboxEntry], expected: &[InboxEntry]) -> Verdict {
+    if found == expected {
+        return Ok(());
+    }
+    let ids = |all: &[InboxEntry]| all.iter().map(InboxEntry::place).collect::<Vec<_>>();
+    Err(format!(
+        "{what} by {limit}: {:?}, not {:?}",
+        ids(found),
+        ids(expected)
+    )
+    .into())
+}
+
+async fn walk(store: &impl Store, user: &UserId, limit: usize) -> Result<Vec<InboxEntry>, Failed> {
+    let mut found: Vec<InboxEntry> = Vec::new();
+    loop {
+        let below = found.last().map(InboxEntry::place);
+        let page = store.inbox(user, below, limit).await?;
+        if page.is_empty() {
+            return Ok(found);
+        }
+        found.extend(page);
+    }
+}
+
+async fn follow(
     store: &impl Store,
     user: &UserId,
-    order: Order,
+    mut above: Position,
     limit: usize,
-) -> Result<Vec<Conversation>, Failed> {
-    let mut slice = Slice {
-        order,
-        ..Slice::newest(limit)
-    };
+) -> Result<Vec<(LogKey, InboxEntry)>, Failed> {
     let mut found = Vec::new();
     loop {
-        let page = store.inbox(user, slice).await?;
+        let page = store.inbox_log(user, above, limit).await?;
         let Some(last) = page.last() else {
             return Ok(found);
         };
-        let last = last.last_message().id().into();
-        match order {
-            Order::NewestFirst => slice.below = Some(last),
-            Order::OldestFirst => slice.above = Some(last),
-        }
-        found.extend(page);
+        above = last.key.into();
+        found.extend(page.into_iter().map(|logged| (logged.key, logged.item)));
     }
 }
 
@@ -195,17 +234,14 @@ async fn go_away(world: World) -> Verdict {
         let epoch = epoch_of(&messages[0]) - ago;
         rows.put(epoch, messages[0].conversation_id()).await?;
     }
-    // A page of five deletes five at most.
-    let page = Slice {
-        below: None,
-        ..Slice::newest(5)
-    };
-    world.store.inbox(&user, page).await?;
+    // A page of five deletes five at most. (It has a bound: the first page may come from a cache.)
+    let page = async || world.store.inbox(&user, Some(id().into()), 5).await;
+    page().await?;
     eventually("five rows are gone", async || Ok(rows.count().await? == 8)).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(rows.count().await?, 8);
     for _ in 0..3 {
-        world.store.inbox(&user, page).await?;
+        page().await?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     eventually("only the right row is there", async || {
@@ -243,8 +279,8 @@ async fn cannot_come_back(world: World) -> Verdict {
     };
     let old = pair.message(id_ago(EPOCH * 3), "old");
     let new = pair.message(id_ago(Duration::ZERO), "new");
-    world.store.append(&old).await?;
-    world.store.append(&new).await?;
+    send(&world.store, &old).await?;
+    send(&world.store, &new).await?;
     let rows = Rows::of(&world, &user).await?;
     eventually("the old row is gone", async || Ok(rows.count().await? == 1)).await?;
     // An insert that was on its way for a long time.
@@ -261,25 +297,26 @@ async fn rebuild(world: World) -> Verdict {
     // A partition that was lost leaves no tombstone: it is copied to another user without its rows.
     let restored = world.user("restored");
     let cql = format!(
-        "SELECT conversation_id, participants, head FROM {keyspace}.inbox_heads WHERE user_id = ?"
+        "SELECT JSON conversation_id, participants, last_message, changed, latest \
+         FROM {keyspace}.inbox_heads WHERE user_id = ?"
     );
     let heads = rows
         .session
         .query_unpaged(cql, (user.as_str(),))
         .await?
         .into_rows_result()?;
-    type Head = (uuid::Uuid, Vec<String>, (uuid::Uuid, i32, String, String));
-    for head in heads.rows::<Head>()? {
-        let (conversation, participants, head) = head?;
-        let cql = format!(
-            "INSERT INTO {keyspace}.inbox_heads (user_id, conversation_id, participants, head) \
-             VALUES (?, ?, ?, ?) USING TIMESTAMP 1"
+    for row in heads.rows::<(String,)>()? {
+        let (json,) = row?;
+        let json = json.replacen(
+            '{',
+            &format!("{{\"user_id\": \"{}\", ", restored.as_str()),
+            1,
         );
-        let values = (restored.as_str(), conversation, participants, head);
-        rows.session.query_unpaged(cql, values).await?;
+        let cql =
+            format!("INSERT INTO {keyspace}.inbox_heads JSON ? DEFAULT UNSET USING TIMESTAMP 1");
+        rows.session.query_unpaged(cql, (json,)).await?;
     }
-    let newest = Slice::newest(Slice::MAX_LIMIT);
-    assert_eq!(world.store.inbox(&restored, newest).await?, []);
+    assert_eq!(world.store.inbox(&restored, None, MAX_LIMIT).await?, []);
 
     assert_eq!(world.store.rebuild_inbox(&restored).await?, 7);
     walks_give(&world, &restored, &newest_first(&messages)).await?;
@@ -295,7 +332,7 @@ async fn writer_tidies(world: World) -> Verdict {
     let pair = world.pair();
     for n in (0..5).rev() {
         let message = pair.message(id_ago(EPOCH * n), "on and on");
-        world.store.append(&message).await?;
+        send(&world.store, &message).await?;
     }
     for user in [&pair.one, &pair.two] {
         let rows = Rows::of(&world, user).await?;
@@ -306,12 +343,9 @@ async fn writer_tidies(world: World) -> Verdict {
 
 async fn cold_writer_tidies(world: World) -> Verdict {
     let pair = world.pair();
-    world
-        .store
-        .append(&pair.message(id_ago(EPOCH * 4), "old"))
-        .await?;
+    send(&world.store, &pair.message(id_ago(EPOCH * 4), "old")).await?;
     let new = pair.message(id_ago(EPOCH), "new");
-    world.other.append(&new).await?;
+    send(&world.other, &new).await?;
     let rows = Rows::of(&world, &pair.two).await?;
     eventually("one row is left", async || {
         Ok(rows.all().await? == [(epoch_of(&new), pair.id())])
@@ -319,15 +353,15 @@ async fn cold_writer_tidies(world: World) -> Verdict {
     .await?;
     // An older one moves nothing, and leaves nothing.
     let older = pair.message(id_ago(EPOCH * 2), "in between");
-    world.other.append(&older).await?;
+    send(&world.other, &older).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(rows.all().await?, [(epoch_of(&new), pair.id())]);
     // Whoever believes that the first message is still the last one leaves a row, for a reader.
     let older = pair.message(id_ago(EPOCH * 2), "in between, too");
-    world.store.append(&older).await?;
+    send(&world.store, &older).await?;
     assert_eq!(rows.count().await?, 2);
-    let inbox = world.store.inbox(&pair.two, Slice::newest(20)).await?;
-    assert_eq!(inbox, [Conversation::of(&new)]);
+    let inbox = world.store.inbox(&pair.two, Some(id().into()), 20).await?;
+    assert_eq!(inbox, [entry_of(&new)]);
     eventually("the row is gone", async || Ok(rows.count().await? == 1)).await
 }
 
@@ -336,7 +370,7 @@ async fn cold_writer_tidies(world: World) -> Verdict {
 async fn epoch_is_complete(world: World) -> Verdict {
     let user = world.user("alice");
     // The middle of an epoch, so that none of them falls into the next one.
-    let now = id_ago(Duration::ZERO).created_at().as_millis();
+    let now = Position::from(id()).timestamp().as_millis();
     let epoch = EPOCH.as_millis() as u64;
     let middle = Duration::from_millis(now % epoch + epoch / 2);
     let mut messages = Vec::new();
@@ -350,7 +384,106 @@ async fn epoch_is_complete(world: World) -> Verdict {
         messages.push(message);
     }
     for message in &messages {
-        world.store.append(message).await?;
+        send(&world.store, message).await?;
     }
     walks_give(&world, &user, &newest_first(&messages)).await
+}
+
+/// Each conversation was changed an epoch after its message; then rows are added.
+async fn rows_of_every_kind_in_the_log(world: World) -> Verdict {
+    let user = world.user("alice");
+    let mut expected = Vec::new();
+    let recency = Rows::of(&world, &user).await?;
+    let changes = Rows::of_changes(&world, &user).await?;
+    for n in (0..8_u32).rev() {
+        let pair = Pair {
+            one: user.clone(),
+            two: world.user(&format!("other{n}")),
+        };
+        let sent = pair.message(id_ago(EPOCH * (2 * n + 1)), "hello");
+        let edited = sent.edited(id_ago(EPOCH * 2 * n).into(), Content::new("edited")?);
+        send(&world.store, &sent).await?;
+        change(&world.store, &edited).await?;
+        let key = LogKey::from(edited.revision());
+        expected.push((key, entry_of(&edited)));
+        let epoch = epoch_at(key.into());
+        let stranger = world.pair_named(&format!("stranger{n}"));
+        for rows in [&recency, &changes] {
+            for other in [epoch - 3, epoch - 1, epoch + 1, epoch + 2] {
+                rows.put(other, pair.id()).await?;
+            }
+            rows.put(epoch, stranger.id()).await?;
+        }
+    }
+    for store in [&world.store, &world.other] {
+        for limit in [1, 3, MAX_LIMIT] {
+            assert_eq!(
+                follow(store, &user, Position::MIN, limit).await?,
+                expected,
+                "by {limit}"
+            );
+            let above = Position::from(expected[3].0);
+            assert_eq!(
+                follow(store, &user, above, limit).await?,
+                expected[4..],
+                "by {limit}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn followers_tidy(world: World) -> Verdict {
+    let pair = world.pair();
+    let sent = pair.message(id_ago(EPOCH * 20), "hello");
+    let key = LogKey::from(id_ago(EPOCH * 2));
+    send(&world.store, &sent).await?;
+    world.store.mark(key, &marker(&sent, &pair.two)).await?;
+    let rows = Rows::of_changes(&world, &pair.one).await?;
+    let right = epoch_at(key.into());
+    // Left over, and one that is early.
+    for epoch in (right - 6..right).chain([right + 1]) {
+        rows.put(epoch, pair.id()).await?;
+    }
+    for _ in 0..2 {
+        let log = world.other.inbox_log(&pair.one, Position::MIN, 3).await?;
+        assert_eq!(log.len(), 1);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    eventually("the right row and the early one are left", async || {
+        Ok(rows.all().await? == [(right + 1, pair.id()), (right, pair.id())])
+    })
+    .await
+}
+
+/// Marks in five epochs, then a message: one row in each index, then one alone.
+async fn writer_of_changes_tidies(world: World) -> Verdict {
+    let pair = world.pair();
+    let sent = pair.message(id_ago(EPOCH * 9), "hello");
+    send(&world.store, &sent).await?;
+    // Each client believes that it was the last one to write.
+    for (n, store) in [&world.store, &world.other, &world.store]
+        .into_iter()
+        .enumerate()
+    {
+        let key = id_ago(EPOCH * (5 - u32::try_from(n)?));
+        store.mark(key.into(), &marker(&sent, &pair.two)).await?;
+    }
+    let new = pair.message(id_ago(EPOCH), "new");
+    send(&world.store, &new).await?;
+    for user in [&pair.one, &pair.two] {
+        let recency = Rows::of(&world, user).await?;
+        eventually("one row is left of places", async || {
+            Ok(recency.all().await? == [(epoch_of(&new), pair.id())])
+        })
+        .await?;
+        // The row of the second mark is left over for a follower: the first client did not know it.
+        let changes = Rows::of_changes(&world, user).await?;
+        world.other.inbox_log(user, Position::MIN, 5).await?;
+        eventually("no row is left of changes", async || {
+            Ok(changes.count().await? == 0)
+        })
+        .await?;
+    }
+    Ok(())
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
+use messenger_core::store::MAX_LIMIT;
 use messenger_core::{
-    Clock, Conversation, ConversationId, Message, MessageId, NewMessage, Slice, Store, UserId,
+    Clock, Conversation, ConversationId, Error, InboxEntry, LastMessage, Message, MessageId,
+    NewMessage, ReadMarker, Store, UserId,
 };
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -99,7 +101,7 @@ impl World {
 
     /// The name of the shared keyspace.
     pub(crate) fn keyspace(&self) -> String {
-        keyspace_of(&self.config)
+        self.config.keyspace().to_owned()
     }
 
     /// A connection of the bare driver, to look at tables and to break them.
@@ -111,13 +113,6 @@ impl World {
         });
         Ok(SessionBuilder::new().known_nodes(nodes).build().await?)
     }
-}
-
-/// The configuration does not give it, but its debug form does.
-pub(crate) fn keyspace_of(config: &CassandraConfig) -> String {
-    let text = format!("{config:?}");
-    let (_, rest) = text.split_once("keyspace: \"").expect("a keyspace");
-    rest.split('"').next().expect("its name").to_owned()
 }
 
 pub(crate) fn config(nodes: &[String]) -> CassandraConfig {
@@ -171,22 +166,43 @@ pub(crate) fn failed(error: impl std::error::Error) -> Failed {
     text.into()
 }
 
-/// Which of the four views show the message: history, both inboxes, the conversation.
-pub(crate) async fn views(store: &impl Store, message: &Message) -> Result<[bool; 4], Failed> {
-    let newest = Slice::newest(Slice::MAX_LIMIT);
-    let history = store.history(message.conversation_id(), newest).await?;
-    let in_inbox = async |user: &UserId| {
-        let inbox = store.inbox(user, newest).await?;
-        let shows = |conversation: &Conversation| conversation.last_message().id() == message.id();
-        Ok::<bool, Failed>(inbox.iter().any(shows))
-    };
-    let conversation = store.conversation(message.conversation_id()).await?;
-    Ok([
-        history.contains(message),
-        in_inbox(message.sender_id()).await?,
-        in_inbox(message.receiver_id()).await?,
-        conversation.is_some_and(|found| found.last_message().id() == message.id()),
-    ])
+/// Sends a message on time: under its own id.
+pub(crate) async fn send(store: &impl Store, message: &Message) -> Result<(), Error> {
+    store.put(message.id().into(), message).await
+}
+
+/// Writes a version of a message under the key of its revision, as an edit or an unsend does.
+pub(crate) async fn change(store: &impl Store, version: &Message) -> Result<(), Error> {
+    store.put(version.revision().into(), version).await
+}
+
+/// The entry of a conversation whose last message this is, and in which nobody has read anything.
+pub(crate) fn entry_of(message: &Message) -> InboxEntry {
+    InboxEntry::new(Conversation::of(message), LastMessage::of(message))
+}
+
+/// The marker of one of a message's users.
+pub(crate) fn marker(message: &Message, reader: &UserId) -> ReadMarker {
+    ReadMarker::new(Conversation::of(message), reader.clone(), message.id())
+}
+
+/// Which views show this version of a message: history, message, both inboxes, both entries.
+pub(crate) async fn views(store: &impl Store, version: &Message) -> Result<[bool; 6], Failed> {
+    let (conversation, id) = (version.conversation_id(), version.id());
+    let last = LastMessage::of(version);
+    let shows = |entry: &InboxEntry| *entry.last_message() == last;
+    let history = store.history(conversation, None, MAX_LIMIT).await?;
+    let message = store.message(conversation, id).await?;
+    let mut views = vec![history.contains(version), message.as_ref() == Some(version)];
+    for user in &version.participants() {
+        let inbox = store.inbox(user, None, MAX_LIMIT).await?;
+        views.push(inbox.iter().any(shows));
+    }
+    for user in &version.participants() {
+        let entry = store.entry(user, conversation).await?;
+        views.push(entry.as_ref().is_some_and(shows));
+    }
+    Ok(views.try_into().expect("six of them"))
 }
 
 /// Waits until something holds, for ten seconds.

@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     net::SocketAddr,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
@@ -103,6 +104,14 @@ impl Node {
     /// If it cannot be read.
     pub fn log(&self) -> Result<String, Unavailable> {
         Ok(self.machine.log().read()?)
+    }
+
+    /// Returns the directory with all files of the node; `None` if they are in a container.
+    pub fn dir(&self) -> Option<PathBuf> {
+        match self.machine.log() {
+            Log::File(log) => log.parent().map(Path::to_owned),
+            Log::Container(_) => None,
+        }
     }
 
     /// Waits until it answers, unless it ends before.

@@ -1,4 +1,4 @@
-//! A client that is killed between any two steps of a send.
+//! A client that is killed between any two steps of a write.
 
 use std::collections::HashSet;
 use std::thread;
@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use messenger_core::{
-    Clock, ConversationId, HistoryQuery, IdempotencyKey, Limit, MessageId, Messenger,
+    Clock, Content, ConversationId, HistoryQuery, IdempotencyKey, Limit, Message, MessageId,
+    Messenger,
 };
 use rand::RngExt as _;
 use testkit::cassandra::Nodes;
@@ -84,6 +85,22 @@ impl Said {
                     let id = id.parse().map_err(failed)?;
                     self.record.acknowledged.push((conversation, id));
                 }
+                // What was acknowledged is looked up by its revision.
+                ["edited" | "unsent", one, two, id, revision] => {
+                    let pair = Pair::new(one, two);
+                    let is_unsent = words[0] == "unsent";
+                    let version = version(&pair, id, revision, is_unsent)?;
+                    self.record.versions.push(version);
+                }
+                ["unsend", id] => {
+                    self.record.unsent.insert(id.parse().map_err(failed)?);
+                }
+                ["read", one, two, id] => {
+                    let pair = Pair::new(one, two);
+                    let reader = pair.two.clone();
+                    let id = id.parse().map_err(failed)?;
+                    self.record.marks.push((pair, reader, id));
+                }
                 ["keyed", one, two, key] => {
                     let pair = Pair::new(one, two);
                     self.pairs.insert(pair.clone());
@@ -114,6 +131,17 @@ impl Said {
         }
         Ok(())
     }
+}
+
+/// Returns a version as far as it is compared: its text is of no interest.
+fn version(pair: &Pair, id: &str, revision: &str, is_unsent: bool) -> Result<Message, Failed> {
+    let sent = pair.message(0, "text".to_owned());
+    let sent = sent.with_id(id.parse().map_err(failed)?);
+    let revision = revision.parse().map_err(failed)?;
+    Ok(match is_unsent {
+        true => sent.unsent(revision),
+        false => sent.edited(revision, Content::new("text").map_err(failed)?),
+    })
 }
 
 /// Whoever sends again under the key of a client that died makes its message, once.
@@ -151,7 +179,10 @@ async fn contents(
     let page = messenger.history(id, query).await.map_err(failed)?;
     let items = page.items.iter();
     Ok(items
-        .map(|item| (item.id(), item.content().as_str().to_owned()))
+        .map(|item| {
+            let text = item.content().map(|content| content.as_str().to_owned());
+            (item.id(), text.unwrap_or_default())
+        })
         .collect())
 }
 
@@ -176,19 +207,41 @@ async fn send(messenger: Messenger, name: String) -> Verdict {
         let (one, two) = (format!("{name}.{number}.a"), format!("{name}.{number}.b"));
         let pair = Pair::new(&one, &two);
         for part in 0..TO_EACH_PAIR {
-            let message = pair.message(part, format!("{part}"));
-            let tell = |id| child::say(&format!("send {one} {two} {id}"));
-            let message = messenger
-                .send_telling(message, tell)
-                .await
-                .map_err(failed)?;
+            let message = messenger.prepare(pair.message(part, format!("{part}")));
+            child::say(&format!("send {one} {two} {}", message.message().id()));
+            let message = message.send().await.map_err(failed)?;
             child::say(&format!("sent {one} {two} {}", message.id()));
+            change(&messenger, &pair, &message, part).await?;
         }
         let key = format!("{name}.{number}");
         child::say(&format!("keyed {one} {two} {key}"));
         let message = pair.message(0, key.clone());
         let key = IdempotencyKey::new(key).map_err(failed)?;
         messenger.send_once(message, key).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Edits the first message, reads the second, and edits and unsends the third.
+async fn change(messenger: &Messenger, pair: &Pair, message: &Message, part: usize) -> Verdict {
+    let (conversation, id, sender) = (pair.id(), message.id(), message.sender_id());
+    let (one, two) = (&pair.one, &pair.two);
+    if part == 0 || part == 2 {
+        let content = Content::new(format!("{part}, edited")).map_err(failed)?;
+        let edited = messenger.edit(conversation, id, sender, content).await;
+        let revision = edited.map_err(failed)?.revision();
+        child::say(&format!("edited {one} {two} {id} {revision}"));
+    }
+    if part == 1 {
+        let read = messenger.mark_read(conversation, two, id).await;
+        read.map_err(failed)?;
+        child::say(&format!("read {one} {two} {id}"));
+    }
+    if part == 2 {
+        child::say(&format!("unsend {id}"));
+        let unsent = messenger.unsend(conversation, id, sender).await;
+        let revision = unsent.map_err(failed)?.revision();
+        child::say(&format!("unsent {one} {two} {id} {revision}"));
     }
     Ok(())
 }

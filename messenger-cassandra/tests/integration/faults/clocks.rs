@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use libtest_mimic::{Failed, Trial};
 use messenger_cassandra::{CassandraConfig, CassandraStore};
 use messenger_core::{
-    Clock, Conversation, ConversationId, Cursor, HistoryQuery, InboxQuery, Limit, Message,
-    MessageId, Messenger, Page, Store as _, UserId,
+    Claim, Clock, ConversationId, Cursor, Fingerprint, HistoryQuery, IdempotencyKey, InboxEntry,
+    InboxQuery, Limit, Message, MessageId, Messenger, Outcome, Page, Reservation, Store as _,
+    UserId,
 };
 use testkit::cassandra::Nodes;
 
@@ -22,7 +23,16 @@ use crate::relay::{Frame, Relay, Way};
 const WRITING: Duration = Duration::from_secs(6);
 
 /// The timeout of these processes. It is part of the settle time.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a slow write is held back: nearly as long as it may be.
+const HELD: Duration = Duration::from_millis(3500);
+
+/// The operation of a batch in the protocol.
+const BATCH: u8 = 0x0d;
+
+/// Almost as far as clocks may be from those of the nodes, in milliseconds.
+const AHEAD: i64 = 1900;
 
 pub(crate) fn apart() -> Trial {
     testkit::trial::with_shared(
@@ -30,7 +40,7 @@ pub(crate) fn apart() -> Trial {
         |nodes| {
             let (_, keyspace) = runtime().block_on(migrated(nodes.contact_points(), 1))?;
             let name = name("");
-            let start = |ahead, part| {
+            let start = |ahead: i64, part| {
                 Process::start(
                     "clocks",
                     nodes,
@@ -38,13 +48,13 @@ pub(crate) fn apart() -> Trial {
                     &format!("{name} {ahead} {part}"),
                 )
             };
-            // Who reads follows the ids that it reads; who only writes does not, and so its clock
+            // A reader's clock follows the ids that it reads; that of a process that only writes
             // stays as far behind or ahead as it is.
             let mut processes = vec![
-                start(0, "writes")?,
-                start(1500, "writes")?,
+                start(-AHEAD, "slow")?,
+                start(AHEAD, "writes")?,
                 start(0, "reads")?,
-                start(1500, "reads")?,
+                start(AHEAD, "reads")?,
             ];
             for process in &processes {
                 process.wait_until_ready()?;
@@ -57,7 +67,7 @@ pub(crate) fn apart() -> Trial {
                 process.tell("stop writing")?;
             }
             // What was written last must have settled when it is looked for last, by both clocks.
-            thread::sleep(TIMEOUT + Duration::from_secs(4));
+            thread::sleep(TIMEOUT + Duration::from_secs(8));
             for process in &mut processes {
                 process.tell("stop reading")?;
             }
@@ -113,7 +123,8 @@ fn check(said: &[Vec<String>]) -> Verdict {
     Ok(())
 }
 
-/// The role: its clock is so many milliseconds ahead, and it reads and writes, or only writes.
+/// The role: its clock is so many milliseconds ahead, and it reads and writes, or only writes, or
+/// writes slowly: many messages at a time, each held back on its way to the node.
 pub(crate) fn play(
     nodes: &[String],
     keyspace: &str,
@@ -123,18 +134,35 @@ pub(crate) fn play(
 ) -> Verdict {
     let orders = child::listen();
     let order = || orders.recv().map_err(|_| Failed::from("nobody is there"));
-    let ahead = Duration::from_millis(ahead.parse()?);
-    let config = config(nodes, keyspace).with_request_timeout(TIMEOUT);
+    let ahead: i64 = ahead.parse()?;
+    let mut config = config(nodes, keyspace).with_request_timeout(TIMEOUT);
+    let mut relay = None;
+    if part == "slow" {
+        let hold = |way, frame: &mut Frame| match (way, frame.head[4]) {
+            (Way::Request, BATCH) => HELD,
+            _ => Duration::ZERO,
+        };
+        let started = runtime().block_on(Relay::start(&nodes[0], hold))?;
+        config = runtime().block_on(started.on_the_way(&config, &nodes[0]))?;
+        relay = Some(started);
+    }
+    let at_once = if part == "slow" { 5 } else { 1 };
     let user = |n: usize| format!("u{n}{name}");
     let pairs = [(0, 1), (0, 2), (1, 2)].map(|(a, b)| Pair::new(&user(a), &user(b)));
-    let clock = Clock::with_source(move || SystemTime::now() + ahead);
+    let clock = Clock::with_source(move || {
+        let distance = Duration::from_millis(ahead.unsigned_abs());
+        match ahead {
+            0.. => SystemTime::now() + distance,
+            _ => SystemTime::now() - distance,
+        }
+    });
     let messenger = runtime().block_on(client(&config, clock))?;
     child::say("ready");
     order()?;
     let writes = Arc::new(AtomicBool::new(true));
     let reads = Arc::new(AtomicBool::new(true));
-    let writers: Vec<_> = pairs
-        .iter()
+    let all = pairs.iter().cycle().take(at_once * pairs.len());
+    let writers: Vec<_> = all
         .map(|pair| {
             let (messenger, pair) = (messenger.clone(), pair.clone());
             runtime().spawn(write(messenger, pair, Arc::clone(&writes)))
@@ -162,6 +190,7 @@ pub(crate) fn play(
     for reader in readers {
         runtime().block_on(reader)??;
     }
+    drop(relay);
     Ok(())
 }
 
@@ -171,8 +200,10 @@ async fn write(messenger: Messenger, pair: Pair, goes_on: Arc<AtomicBool>) -> Ve
             break;
         }
         let message = pair.message(number, format!("{number}"));
-        let message = messenger.send(message).await.map_err(failed)?;
-        child::say(&format!("sent {} {}", pair.id(), message.id()));
+        // One that was held back may be too late; whether it is there, nobody was told.
+        if let Ok(message) = messenger.send(message).await {
+            child::say(&format!("sent {} {}", pair.id(), message.id()));
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
@@ -229,19 +260,19 @@ impl List for ConversationId {
 }
 
 impl List for UserId {
-    type Item = Conversation;
+    type Item = InboxEntry;
     type Key = ConversationId;
 
     async fn page(
         &self,
         messenger: &Messenger,
         cursor: Option<Cursor>,
-    ) -> Result<Page<Conversation>, messenger_core::Error> {
+    ) -> Result<Page<InboxEntry>, messenger_core::Error> {
         let query = InboxQuery::new().with_limit(limit()).with_cursor(cursor);
         messenger.inbox(self, query).await
     }
 
-    fn key(item: &Conversation) -> (ConversationId, MessageId) {
+    fn key(item: &InboxEntry) -> (ConversationId, MessageId) {
         (item.id(), item.last_message().id())
     }
 
@@ -308,25 +339,23 @@ impl<L: List> Reader<L> {
 
 pub(crate) fn too_far_apart() -> Trial {
     testkit::trial::with_shared(
-        "faults::a_clock_too_far_from_the_nodes_is_not_ready",
+        "faults::a_clock_too_far_from_the_nodes_writes_nothing",
         |nodes| {
             runtime().block_on(async {
                 let (config, _) = migrated(nodes.contact_points(), 1).await?;
-                for (ahead, is_ready) in [
+                let pair = Pair::new(&name("alice"), &name("bob"));
+                for (ahead, is_tolerated) in [
                     (0, true),
                     (1500, true),
                     (-1500, true),
                     (3000, false),
                     (-3000, false),
                 ] {
-                    let (_relay, store) = through_relay(nodes, &config, ahead).await?;
-                    let health = store.health().await;
-                    ensure!(
-                        health.is_ok() == is_ready,
-                        "with the node {ahead} ms ahead the store says {health:?}"
-                    );
-                    if let Err(error) = health {
-                        ensure!(error.message().contains("clock"), "{}", error.message());
+                    let (_relay, store) = through_relay(nodes, &config, &ahead.into()).await?;
+                    if is_tolerated {
+                        writes(&store, &pair).await?;
+                    } else {
+                        refuses(&store, &pair).await?;
                     }
                 }
                 Ok(())
@@ -335,17 +364,111 @@ pub(crate) fn too_far_apart() -> Trial {
     )
 }
 
-/// A store that sees a node whose clock is so many milliseconds ahead of its own.
+pub(crate) fn steps() -> Trial {
+    testkit::trial::with_shared(
+        "faults::a_clock_that_moves_away_is_noticed_by_itself",
+        |nodes| {
+            runtime().block_on(async {
+                let (config, _) = migrated(nodes.contact_points(), 1).await?;
+                let pair = Pair::new(&name("alice"), &name("bob"));
+                let ahead = Ahead::from(0);
+                let (_relay, store) = through_relay(nodes, &config, &ahead).await?;
+                writes(&store, &pair).await?;
+                ahead.set(3000);
+                soon(async || refuses(&store, &pair).await).await?;
+                ahead.set(0);
+                soon(async || writes(&store, &pair).await).await
+            })
+        },
+    )
+}
+
+/// Everything that writes is refused at once, with the reason, and nothing was written.
+async fn refuses(store: &CassandraStore, pair: &Pair) -> Verdict {
+    let message = pair.message(0, "late".to_owned());
+    let id = Clock::new().next_id();
+    let claim = Claim {
+        message_id: id,
+        fingerprint: Fingerprint::of(&message),
+    };
+    let message = message.with_id(id);
+    let key = IdempotencyKey::new("key").map_err(failed)?;
+    let reservation = Reservation::new(pair.one.clone(), key, claim);
+    for (what, result) in [
+        ("health", store.health().await),
+        ("put", store.put(id.into(), &message).await),
+        ("reserve", store.reserve(&reservation).await.map(drop)),
+    ] {
+        let Err(error) = result else {
+            return Err(format!("{what} has gone through").into());
+        };
+        ensure!(error.message().contains("clock"), "{what}: {error}");
+        ensure!(
+            what == "health" || error.outcome() == Some(Outcome::NotApplied),
+            "{what}: {error:?}"
+        );
+    }
+    let found = store.message(pair.id(), id).await.map_err(failed)?;
+    ensure!(found.is_none(), "the message is there");
+    Ok(())
+}
+
+async fn writes(store: &CassandraStore, pair: &Pair) -> Verdict {
+    store.health().await.map_err(failed)?;
+    let message = pair.message(0, "in time".to_owned());
+    let message = message.with_id(Clock::new().next_id());
+    store
+        .put(message.id().into(), &message)
+        .await
+        .map_err(failed)
+}
+
+/// Waits until it holds, for twenty seconds.
+async fn soon(mut holds: impl AsyncFnMut() -> Verdict) -> Verdict {
+    let limit = Instant::now() + Duration::from_secs(20);
+    loop {
+        match holds().await {
+            Err(_) if Instant::now() < limit => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// By how many milliseconds the clock of a node seems to be ahead.
+#[derive(Clone, Debug)]
+struct Ahead(Arc<AtomicI64>);
+
+impl From<i64> for Ahead {
+    fn from(millis: i64) -> Self {
+        Self(Arc::new(millis.into()))
+    }
+}
+
+impl Ahead {
+    fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A store that sees a node whose clock is ahead of its own.
 async fn through_relay(
     nodes: &Nodes,
     config: &CassandraConfig,
-    ahead: i64,
+    ahead: &Ahead,
 ) -> Result<(Relay, CassandraStore), Failed> {
     let node = nodes.contact_points()[0].clone();
+    let ahead = ahead.clone();
     let relay = Relay::start(&node, move |way, frame| {
         if way == Way::Answer {
-            move_time(frame, ahead);
+            move_time(frame, ahead.get());
         }
+        Duration::ZERO
     })
     .await?;
     let config = relay.on_the_way(config, &node).await?;

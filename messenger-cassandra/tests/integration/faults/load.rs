@@ -1,6 +1,6 @@
-//! Several clients that send without a pause, and keep what they were told.
+//! Several clients that send, edit, unsend and read without a pause, and record what they were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Failed;
 use messenger_cassandra::CassandraConfig;
-use messenger_core::{ConversationId, MessageId, Messenger, Outcome};
+use messenger_core::{
+    Content, ConversationId, Error, Message, MessageId, Messenger, Outcome, UserId,
+};
 use tokio::task::JoinHandle;
 
 use super::world::{Pair, QuickTime, client};
@@ -22,15 +24,23 @@ pub(crate) struct Load {
     lanes: Vec<JoinHandle<Record>>,
 }
 
-/// What a client was told about its messages.
+/// What a client was told about its writes.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) acknowledged: Vec<(ConversationId, MessageId)>,
-    /// What may be there or not, as the client was told.
+    /// Messages that may be there or not, as the client was told.
     pub(crate) unknown: Vec<MessageId>,
-    /// What must not be there, as the client was told.
+    /// Messages that must not be there, as the client was told.
     pub(crate) refused: Vec<MessageId>,
-    /// When something was acknowledged.
+    /// Edits and unsends that were acknowledged.
+    pub(crate) versions: Vec<Message>,
+    /// Messages that may be unsent.
+    pub(crate) unsent: HashSet<MessageId>,
+    /// Texts of edits that must not be there.
+    pub(crate) refused_texts: HashSet<String>,
+    /// Read markers that were acknowledged.
+    pub(crate) marks: Vec<(Pair, UserId, MessageId)>,
+    /// When a message was acknowledged.
     at: Vec<Instant>,
     /// What the errors said, and how often.
     errors: BTreeMap<String, usize>,
@@ -71,6 +81,10 @@ impl Load {
             all.acknowledged.extend(record.acknowledged);
             all.unknown.extend(record.unknown);
             all.refused.extend(record.refused);
+            all.versions.extend(record.versions);
+            all.unsent.extend(record.unsent);
+            all.refused_texts.extend(record.refused_texts);
+            all.marks.extend(record.marks);
             all.at.extend(record.at);
             for (error, count) in record.errors {
                 *all.errors.entry(error).or_default() += count;
@@ -92,27 +106,22 @@ async fn send(
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let message =
-            pairs[number % pairs.len()].message(number / pairs.len(), format!("{number}"));
-        let mut id = None;
-        match messenger
-            .send_telling(message, |told| id = Some(told))
-            .await
-        {
+        let pair = &pairs[number % pairs.len()];
+        let message = pair.message(number / pairs.len(), format!("{number}"));
+        let prepared = messenger.prepare(message);
+        let id = prepared.message().id();
+        match prepared.send().await {
             Ok(message) => {
                 record.at.push(Instant::now());
-                record
-                    .acknowledged
-                    .push((message.conversation_id(), message.id()));
+                record.acknowledged.push((message.conversation_id(), id));
+                record.change(&messenger, pair, &message, number).await;
             }
             Err(error) => {
                 match error.outcome() {
-                    Some(Outcome::NotApplied) => record.refused.extend(id),
-                    Some(Outcome::Unknown) | None => record.unknown.extend(id),
+                    Some(Outcome::NotApplied) => record.refused.push(id),
+                    Some(Outcome::Unknown) | None => record.unknown.push(id),
                 }
-                *record.errors.entry(said(&error)).or_default() += 1;
-                // As a client would, it waits a little.
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                record.note(&error).await;
             }
         }
     }
@@ -129,6 +138,54 @@ fn said(error: &messenger_core::Error) -> String {
 }
 
 impl Record {
+    /// Edits, unsends or reads some of the messages.
+    async fn change(
+        &mut self,
+        messenger: &Messenger,
+        pair: &Pair,
+        message: &Message,
+        number: usize,
+    ) {
+        let (conversation, id) = (message.conversation_id(), message.id());
+        let sender = message.sender_id();
+        let changed = match number % 7 {
+            1 | 4 => {
+                let text = format!("{number}, edited");
+                let content = Content::new(text.as_str()).expect("a text");
+                let edited = messenger.edit(conversation, id, sender, content).await;
+                if let Err(error) = &edited
+                    && error.outcome() == Some(Outcome::NotApplied)
+                {
+                    self.refused_texts.insert(text);
+                }
+                edited.map(|edited| self.versions.push(edited))
+            }
+            2 => {
+                let unsent = messenger.unsend(conversation, id, sender).await;
+                let is_refused = |error: &Error| error.outcome() == Some(Outcome::NotApplied);
+                if !unsent.as_ref().is_err_and(is_refused) {
+                    self.unsent.insert(id);
+                }
+                unsent.map(|unsent| self.versions.push(unsent))
+            }
+            3 | 5 => {
+                let reader = message.receiver_id();
+                let marked = messenger.mark_read(conversation, reader, id).await;
+                marked.map(|_| self.marks.push((pair.clone(), reader.clone(), id)))
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = changed {
+            self.note(&error).await;
+        }
+    }
+
+    /// Notes an error, and waits a little, as a client would.
+    async fn note(&mut self, error: &Error) {
+        *self.errors.entry(said(error)).or_default() += 1;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
     /// Messages acknowledged in a second, from the first to the last.
     pub(crate) fn rate(&self) -> f64 {
         match (self.at.first(), self.at.last()) {
@@ -166,9 +223,12 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged ({:.0}/s), {} unknown, {} refused; longest gap {:.1?}",
+            "{} acknowledged ({:.0}/s), with {} changes and {} marks; {} unknown, {} refused; \
+             longest gap {:.1?}",
             self.acknowledged.len(),
             self.rate(),
+            self.versions.len(),
+            self.marks.len(),
             self.unknown.len(),
             self.refused.len(),
             self.longest_gap(),

@@ -34,6 +34,7 @@ pub(crate) fn cases() -> Vec<Trial> {
         client::trial(),
         clocks::apart(),
         clocks::too_far_apart(),
+        clocks::steps(),
     ]);
     cases
 }

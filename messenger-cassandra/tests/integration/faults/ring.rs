@@ -122,7 +122,7 @@ fn hang(cluster: &Cluster, index: usize, log: &mut Log, quiet: &Quiet) -> Verdic
     let began = Instant::now();
     cluster.node(index).pause()?;
     runtime().block_on(quiet.most_reads_are_answered())?;
-    thread::sleep((TIMEOUT + Duration::from_secs(3)).saturating_sub(began.elapsed()));
+    runtime().block_on(quiet.is_ready_until(began + TIMEOUT + Duration::from_secs(3)))?;
     cluster.node(index).resume()?;
     thread::sleep(Duration::from_secs(3));
     log.add("stopped", began);
@@ -167,6 +167,15 @@ impl Quiet {
             "{} of {READS} reads were answered while one node of three hung",
             answered.len()
         );
+        Ok(())
+    }
+
+    /// One node of three that hangs leaves the store ready.
+    async fn is_ready_until(&self, end: Instant) -> Verdict {
+        while Instant::now() < end {
+            self.messenger.health().await.map_err(failed)?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use libtest_mimic::{Completion, Failed, Trial};
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
-use messenger_core::{InboxQuery, Messenger, Slice, Store as _, UserId};
+use messenger_core::{InboxQuery, Messenger, Store as _, UserId};
 use testkit::cassandra::Cluster;
 
 use super::traced::Traced;
@@ -59,7 +59,7 @@ async fn measure(nodes: &[String], hours: u32) -> Verdict {
         .with_speculative_reads(None)
         .with_windows(10 * DAY, HOUR * hours);
     CassandraStore::migrate(&config).await?;
-    let traced = Traced::connect(&config, &keyspace, &nodes[0]).await?;
+    let traced = Traced::connect(&config, &nodes[0]).await?;
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let days = since_epoch.as_secs() / DAY.as_secs();
     let midnight = SystemTime::UNIX_EPOCH + Duration::from_secs(days * DAY.as_secs());
@@ -79,8 +79,9 @@ async fn measure(nodes: &[String], hours: u32) -> Verdict {
     fill(&traced.quick, day).await?;
 
     for (whose, user) in [("30 conversations", &few), ("10,000 in a day", &many)] {
-        let slice = Slice::newest(READ as usize);
-        let (_, cost) = traced.cost(traced.store.inbox(user, slice)).await?;
+        let (_, cost) = traced
+            .cost(traced.store.inbox(user, None, READ as usize))
+            .await?;
         let time = median(&traced.quick, user).await?;
         println!("epochs of {hours} h, {whose}: {cost}, {time:.1?}");
     }

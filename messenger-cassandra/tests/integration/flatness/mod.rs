@@ -7,6 +7,7 @@
 
 use libtest_mimic::Trial;
 
+mod active;
 mod epochs;
 mod history;
 mod inbox;
@@ -21,6 +22,8 @@ pub(crate) fn cases() -> Vec<Trial> {
         inbox::moved(),
         inbox::imported(),
         inbox::crowded(),
+        inbox::idle(),
+        active::trial(),
         epochs::trial(),
     ]
 }

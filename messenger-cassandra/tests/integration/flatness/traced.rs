@@ -1,4 +1,4 @@
-//! A store of which the node traces every request.
+//! A store whose requests are traced by the node: the number of rows and tombstones that they read.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,19 +39,18 @@ pub(crate) struct Cost {
 }
 
 impl Traced {
-    pub(crate) async fn connect(
-        config: &CassandraConfig,
-        keyspace: &str,
-        node: &str,
-    ) -> Result<Self, Failed> {
+    pub(crate) async fn connect(config: &CassandraConfig, node: &str) -> Result<Self, Failed> {
         let traces: Arc<Mutex<Vec<Uuid>>> = Arc::default();
         let collected = Arc::clone(&traces);
-        let relay = Relay::start(node, move |way, frame| match way {
-            Way::Request => mark(frame),
-            Way::Answer => {
-                let mut traces = collected.lock().unwrap_or_else(PoisonError::into_inner);
-                traces.extend(trace_of(frame));
+        let relay = Relay::start(node, move |way, frame| {
+            match way {
+                Way::Request => mark(frame),
+                Way::Answer => {
+                    let mut traces = collected.lock().unwrap_or_else(PoisonError::into_inner);
+                    traces.extend(trace_of(frame));
+                }
             }
+            Duration::ZERO
         })
         .await?;
         // Traces are kept twice, which a single node cannot.
@@ -66,7 +65,7 @@ impl Traced {
         Ok(Self {
             store: CassandraStore::connect(&relay.on_the_way(config, node).await?).await?,
             quick: CassandraStore::connect(config).await?,
-            keyspace: keyspace.to_owned(),
+            keyspace: config.keyspace().to_owned(),
             bare,
             traces,
             _relay: relay,

@@ -56,7 +56,7 @@ where
             .with_windows(bucket, epoch);
         runtime.block_on(async {
             CassandraStore::migrate(&config).await?;
-            play(Traced::connect(&config, &keyspace, &nodes.contact_points()[0]).await?).await
+            play(Traced::connect(&config, &nodes.contact_points()[0]).await?).await
         })?;
         has_not_warned(nodes, &keyspace)
     })
@@ -89,7 +89,7 @@ pub(crate) async fn fill(
 ) -> Verdict {
     let appends = messages
         .into_iter()
-        .map(async |message| store.append(&message).await);
+        .map(async |message| store.put(message.id().into(), &message).await);
     stream::iter(appends)
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()
