@@ -2,6 +2,7 @@
 
 mod builder;
 mod cases;
+mod check;
 mod checked;
 mod client;
 mod describe;
@@ -15,6 +16,7 @@ mod views;
 
 pub use builder::{StoreBuilder, TestStore};
 pub use cases::{Case, cases};
+pub use check::check;
 pub use failure::Failure;
 
 /// Tools for tests above a store: time that stands still, writes that are held, clients that catch
