@@ -40,7 +40,7 @@ impl Late {
     }
 }
 
-/// When the client opens the list.
+/// The moment at which the client opens the list.
 #[derive(Clone, Copy, Debug)]
 enum Opened {
     /// Before the write that becomes visible late had its key.
@@ -51,7 +51,7 @@ enum Opened {
     After,
 }
 
-/// What a client does while a write is in flight.
+/// A client's steps while a write is in flight.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
     late: Late,
@@ -173,7 +173,48 @@ async fn an_inbox_finds_what_becomes_visible_after_a_greater_key() -> Tested {
     Ok(())
 }
 
-/// What is settled is determined before a page is read, not after.
+/// Of two writes in flight the greater one may end first, or the smaller one.
+#[tokio::test]
+async fn two_writes_in_flight_are_found_in_either_order() -> Tested {
+    for smaller_first in [true, false] {
+        for limit in LIMITS {
+            for (meanwhile, between) in [(0, 0), (0, 1), (1, 1), (2, 3)] {
+                let (server, pair) = (Server::new(), Pair::alice_and_bob());
+                let mut client = server.history(&pair, limit)?;
+                let mut held = Vec::new();
+                for _ in 0..2 {
+                    server.time.advance(MILLI);
+                    let (messenger, message) = (server.messenger.clone(), pair.text("late")?);
+                    let send = async move { messenger.send(message).await };
+                    held.push(server.gate.start(Call::Put, Point::Before, send).await?);
+                }
+                server.time.advance(MILLI);
+                server.send(&pair, 3).await?;
+                let next = client.open().await?;
+                client.walk(next).await?;
+                for _ in 0..meanwhile {
+                    client.catch_up().await?;
+                }
+                if !smaller_first {
+                    held.reverse();
+                }
+                for held in held {
+                    held.finish().await?;
+                    for _ in 0..between {
+                        client.catch_up().await?;
+                    }
+                }
+                client.catch_up().await?;
+                client.catch_up().await?;
+                let plan = (smaller_first, limit, meanwhile, between);
+                assert_eq!(client.items().count(), 5, "{plan:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The settled position is determined before a page is read, not after.
 #[tokio::test]
 async fn what_becomes_visible_while_a_page_is_read_is_found() -> Tested {
     for newer in [false, true] {

@@ -3,6 +3,7 @@
 
 mod catch_up;
 mod change;
+mod conformance;
 mod idempotency;
 mod paging;
 

@@ -153,11 +153,28 @@ async fn a_page_ends_early_at_its_size_and_loses_nothing() -> Tested {
     walker.walk(next).await?;
     assert_eq!(ids(walker.items()), ids(&sent));
 
-    // A page of the log ends early too, and `prev` leads on. Not full, it ends a round.
+    // A page of the log ends early too.
+    let came = reader.catch_up().await?;
+    assert_eq!(came.len(), page.items.len());
+    Ok(())
+}
+
+/// A page that its size ends is followed by the next one, also while nothing has settled.
+#[tokio::test]
+async fn catching_up_goes_on_above_a_page_that_its_size_ends() -> Tested {
+    let [server, _] = Server::two(10 * SECOND);
+    let pair = Pair::alice_and_bob();
+    let mut reader = server.history(&pair, 100)?;
+    reader.open().await?;
+    let text = "x".repeat(Content::MAX_LEN);
+    let count = 2 * Page::<Message>::MAX_BYTES / Content::MAX_LEN + 3;
     for _ in 0..count {
+        server.messenger.send(pair.text(&text)?).await?;
+    }
+    for _ in 0..3 {
         reader.catch_up().await?;
     }
-    assert_eq!(ids(reader.items()), ids(&sent));
+    assert_eq!(reader.items().count(), count);
     Ok(())
 }
 

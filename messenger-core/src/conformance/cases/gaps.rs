@@ -128,7 +128,7 @@ pub(super) async fn years_between_conversations_cut_no_page_short(fixture: &Fixt
     Ok(())
 }
 
-/// Where conversations were listed before they moved up, nothing may stand in a page's way.
+/// A page must not end early at the places that conversations have left.
 pub(super) async fn moves_leave_no_holes_in_an_inbox(fixture: &Fixture) -> Checked {
     let mut model = Model::new();
     let alice = fixture.user("alice")?;
