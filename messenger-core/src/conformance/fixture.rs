@@ -83,7 +83,7 @@ impl Fixture {
 
     /// Returns both clients of the store in turn.
     pub(crate) fn nth_client(&self, n: usize) -> Arc<dyn Store> {
-        Arc::clone(if n % 2 == 0 { &self.store } else { &self.other })
+        Arc::clone([&self.store, &self.other][n % 2])
     }
 }
 

@@ -10,7 +10,7 @@ use crate::conformance::{Failure, Model, views};
 async fn any_order(
     fixture: &Fixture,
     name: &str,
-    writes: impl Fn(&Pair, &Pair) -> Result<Vec<Write>, Failure>,
+    writes: impl Fn(&Pair, &Pair) -> Result<Vec<Write>, Failure> + Send + Sync,
 ) -> Checked {
     let count = {
         let pair = fixture.pair()?;
