@@ -1,200 +1,270 @@
-//! A store whose calls can be held up.
+//! A store whose calls can be held.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
-use crate::store::Slice;
-use crate::testing::Failure;
+use super::Failure;
+use crate::store::{Logged, Wrap, Wrapped};
 use crate::{
-    Claim, Conversation, ConversationId, Error, Message, MessageId, Reservation, Store, UserId,
+    Claim, ConversationId, Error, InboxEntry, LogKey, Message, Position, ReadMarker, Reservation,
+    Store, UserId,
 };
 
-/// A store that holds up calls on demand, so that a test decides in which order messages show and
+/// Holds calls of a store on demand, so that a test decides in which order writes become visible and
 /// what happens while a page is read. Cloning shares it.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-/// use messenger_core::testing::{Gate, ModelStore, Point};
+/// use messenger_core::conformance::tools::{Call, Gate, Point};
 /// use messenger_core::{Messenger, NewMessage};
+/// use messenger_memory::MemoryStore;
 ///
-/// let gate = Gate::new(ModelStore::new());
-/// let messenger = Messenger::new(gate.clone());
+/// let gate = Gate::new();
+/// let messenger = Messenger::new(gate.before(MemoryStore::new()));
 ///
-/// let mut held = gate.hold(Point::Before);
+/// let mut held = gate.hold(Call::Put, Point::Before);
 /// let message = NewMessage::new("alice".parse()?, "bob".parse()?, "Hello")?;
 /// let send = tokio::spawn(async move { messenger.send(message).await });
-/// let hello = held.arrived().await?; // it has its id, and is not in the store yet
+/// held.arrived().await?; // the message has its id, and is not in the store yet
 /// held.release();
-/// assert_eq!(send.await??, hello);
+/// send.await??;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Gate {
-    store: Arc<dyn Store>,
-    appends: Plans<(Point, Plan<Message>)>,
-    pages: Plans<Plan<()>>,
+    planned: Arc<Mutex<VecDeque<Planned>>>,
 }
 
-/// For the calls to come, in their order.
-type Plans<T> = Arc<Mutex<VecDeque<T>>>;
+/// A kind of call that a [`Gate`] can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// [`Store::put`].
+    Put,
+    /// [`Store::mark`].
+    Mark,
+    /// [`Store::reserve`].
+    Reserve,
+    /// A read of a list or a log.
+    Page,
+}
 
-/// Where an append is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The point at which a call is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
-    /// Before the store knows of it: nobody sees the message.
+    /// Before the store has the call: nobody sees the write.
     Before,
-    /// After the store has it: everybody sees the message, and its sender waits.
+    /// After the store has returned: everybody sees the write, and the caller waits.
     After,
 }
 
-/// A call that is held, or will be. Dropping it lets the call go on.
 #[derive(Debug)]
-pub struct Held<T> {
-    arrived: oneshot::Receiver<T>,
-    release: oneshot::Sender<()>,
-}
-
-/// The same, as the call has it.
-#[derive(Debug)]
-struct Plan<T> {
-    arrived: oneshot::Sender<T>,
+struct Planned {
+    call: Call,
+    point: Point,
+    arrived: oneshot::Sender<()>,
     release: oneshot::Receiver<()>,
 }
 
-fn plan<T>() -> (Plan<T>, Held<T>) {
-    let (arrived, on_arrival) = oneshot::channel();
-    let (release, on_release) = oneshot::channel();
-    let plan = Plan {
-        arrived,
-        release: on_release,
-    };
-    let held = Held {
-        arrived: on_arrival,
-        release,
-    };
-    (plan, held)
+/// A call that is held, or will be. Dropping it lets the call continue.
+#[derive(Debug)]
+pub struct Held {
+    arrived: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
 }
 
 impl Gate {
-    /// A gate, open, in front of a store.
-    pub fn new(store: impl Store + 'static) -> Self {
-        Self {
-            store: Arc::new(store),
-            appends: Arc::default(),
-            pages: Arc::default(),
+    /// Creates a gate that holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the store behind this gate.
+    pub fn before<S: Store>(&self, store: S) -> Wrapped<Gated<S>> {
+        Wrapped(Gated {
+            gate: self.clone(),
+            store,
+        })
+    }
+
+    /// Holds the next call of this kind that is not held yet.
+    pub fn hold(&self, call: Call, point: Point) -> Held {
+        let (arrived, on_arrival) = oneshot::channel();
+        let (release, on_release) = oneshot::channel();
+        self.planned.lock().push_back(Planned {
+            call,
+            point,
+            arrived,
+            release: on_release,
+        });
+        Held {
+            arrived: on_arrival,
+            release,
         }
     }
 
-    /// Holds the next append that comes and is not held yet.
-    pub fn hold(&self, point: Point) -> Held<Message> {
-        let (plan, held) = plan();
-        self.appends.lock().push_back((point, plan));
-        held
+    /// Starts a write as a task, and returns when the store's call is held.
+    /// Starts a write as a task, and returns when its call of the store is held.
+    ///
+    /// # Errors
+    ///
+    /// If the write ended before.
+    pub async fn start<T: Send + 'static>(
+        &self,
+        call: Call,
+        point: Point,
+        write: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<HeldWrite<T>, Failure> {
+        let mut held = self.hold(call, point);
+        let task = tokio::spawn(write);
+        held.arrived().await?;
+        Ok(HeldWrite { held, task })
     }
 
-    /// Holds the next slice of a history or an inbox when the store has answered, and before the
-    /// answer is given.
-    pub fn hold_page(&self) -> Held<()> {
-        let (plan, held) = plan();
-        self.pages.lock().push_back(plan);
-        held
-    }
-
-    async fn answer_page(&self) {
-        let plan = self.pages.lock().pop_front();
-        if let Some(plan) = plan {
-            plan.wait(()).await;
+    async fn pass<T>(&self, call: Call, answer: impl Future<Output = T>) -> T {
+        let planned = {
+            let mut planned = self.planned.lock();
+            let next = planned.iter().position(|planned| planned.call == call);
+            next.and_then(|next| planned.remove(next))
+        };
+        match planned {
+            None => answer.await,
+            Some(planned) if planned.point == Point::Before => {
+                planned.wait().await;
+                answer.await
+            }
+            Some(planned) => {
+                let answer = answer.await;
+                planned.wait().await;
+                answer
+            }
         }
     }
 }
 
-impl<T> Held<T> {
-    /// Waits until the call is held, and gives what it is about.
+impl Planned {
+    async fn wait(self) {
+        // Nobody may be waiting for it, and a `Held` that was dropped lets it continue.
+        let _ = self.arrived.send(());
+        let _ = self.release.await;
+    }
+}
+
+impl Held {
+    /// Waits until the call is held.
     ///
     /// # Errors
     ///
-    /// When the call ended before it came to the point, or was waited for already.
-    pub async fn arrived(&mut self) -> Result<T, Failure> {
+    /// If the call ended before it came to the point, or was waited for already.
+    pub async fn arrived(&mut self) -> Result<(), Failure> {
         let arrived = (&mut self.arrived).await;
-        arrived.map_err(|_| Failure::new("the call failed before it came to where it is held"))
+        arrived.map_err(|_| Failure::new("the call ended before the point at which it is held"))
     }
 
-    /// Lets the call go on.
+    /// Lets the call continue.
     pub fn release(self) {
         // The call may have been dropped.
         let _ = self.release.send(());
     }
 }
 
-impl<T> Plan<T> {
-    async fn wait(self, about: T) {
-        // Nobody may be waiting for it; and a `Held` that was dropped lets it go on.
-        let _ = self.arrived.send(about);
-        let _ = self.release.await;
+/// A write in a task of its own that is held at a gate: its log key is in flight.
+#[derive(Debug)]
+pub struct HeldWrite<T> {
+    held: Held,
+    task: JoinHandle<Result<T, Error>>,
+}
+
+impl<T> HeldWrite<T> {
+    /// Lets the write continue, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// The error of the write.
+    pub async fn finish(self) -> Result<T, Failure> {
+        self.held.release();
+        Ok(self.task.await??)
+    }
+
+    /// Drops the future of the write where it is held.
+    pub async fn drop(self) {
+        self.task.abort();
+        // It was cancelled, and says so.
+        let _ = self.task.await;
     }
 }
 
+/// A store behind a [`Gate`].
+#[derive(Clone, Debug)]
+pub struct Gated<S> {
+    gate: Gate,
+    store: S,
+}
+
 #[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl Store for Gate {
-    async fn append(&self, message: &Message) -> Result<(), Error> {
-        let plan = self.appends.lock().pop_front();
-        match plan {
-            None => self.store.append(message).await,
-            Some((Point::Before, plan)) => {
-                plan.wait(message.clone()).await;
-                self.store.append(message).await
-            }
-            Some((Point::After, plan)) => {
-                self.store.append(message).await?;
-                plan.wait(message.clone()).await;
-                Ok(())
-            }
-        }
+impl<S: Store> Wrap for Gated<S> {
+    type Inner = S;
+
+    fn inner(&self) -> &S {
+        &self.store
     }
 
-    async fn message(
-        &self,
-        conversation: ConversationId,
-        id: MessageId,
-    ) -> Result<Option<Message>, Error> {
-        self.store.message(conversation, id).await
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
+        let answer = self.store.put(key, message);
+        self.gate.pass(Call::Put, answer).await
+    }
+
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        let answer = self.store.mark(key, marker);
+        self.gate.pass(Call::Mark, answer).await
     }
 
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
-        let answer = self.store.history(conversation, slice).await;
-        self.answer_page().await;
-        answer
+        let answer = self.store.history(conversation, below, limit);
+        self.gate.pass(Call::Page, answer).await
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
-        let answer = self.store.inbox(user, slice).await;
-        self.answer_page().await;
-        answer
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
+        let answer = self.store.history_log(conversation, above, limit);
+        self.gate.pass(Call::Page, answer).await
     }
 
-    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        self.store.conversation(id).await
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let answer = self.store.inbox(user, below, limit);
+        self.gate.pass(Call::Page, answer).await
+    }
+
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error> {
+        let answer = self.store.inbox_log(user, above, limit);
+        self.gate.pass(Call::Page, answer).await
     }
 
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
-        self.store.reserve(reservation).await
-    }
-
-    async fn health(&self) -> Result<(), Error> {
-        self.store.health().await
-    }
-
-    fn settle(&self) -> Duration {
-        self.store.settle()
+        let answer = self.store.reserve(reservation);
+        self.gate.pass(Call::Reserve, answer).await
     }
 }
