@@ -41,7 +41,7 @@ impl ManualTime {
         Clock::with_source(move || time.system())
     }
 
-    fn system(&self) -> SystemTime {
+    pub(crate) fn system(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 }

@@ -8,6 +8,7 @@ mod describe;
 mod failure;
 mod fixture;
 mod gate;
+mod lockstep;
 mod manual_time;
 mod model;
 mod settle_time;
@@ -16,6 +17,7 @@ mod views;
 pub use builder::{StoreBuilder, TestStore};
 pub use cases::{Case, cases};
 pub use failure::Failure;
+pub use lockstep::{Figures, Lockstep};
 
 /// Tools for tests above a store: time that stands still, writes that are held, clients that catch
 /// up.

@@ -156,9 +156,10 @@ impl Model {
         let read = up_to(&|reader| reader == user);
         let seen = up_to(&|reader| reader != user);
         let conversation = Conversation::of(&last);
-        conversation.participants().contains(user).then(|| {
-            InboxEntry::new(conversation, LastMessage::of(&last)).with_markers(read, seen)
-        })
+        conversation
+            .participants()
+            .contains(user)
+            .then(|| InboxEntry::new(conversation, LastMessage::of(&last)).with_markers(read, seen))
     }
 
     /// See [`Store::conversation`].

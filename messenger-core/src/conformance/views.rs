@@ -8,7 +8,7 @@ use super::fixture::{Fixture, Write};
 use super::{Failure, Model};
 use crate::store::{Logged, MAX_LIMIT};
 use crate::{
-    Conversation, ConversationId, InboxEntry, Message, MessageId, Position, Store, UserId,
+    Conversation, ConversationId, InboxEntry, LogKey, Message, MessageId, Position, Store, UserId,
 };
 
 impl Fixture {
@@ -78,7 +78,8 @@ pub(crate) async fn agree(store: &dyn Store, model: &Model) -> Checked {
     Ok(())
 }
 
-async fn conversation_agrees(
+/// Checks every view of one conversation.
+pub(crate) async fn conversation_agrees(
     store: &dyn Store,
     model: &Model,
     conversation: &Conversation,
@@ -182,21 +183,25 @@ pub(crate) async fn history_log_agrees(
         &what,
         &got,
         &model.history_log(conversation, Position::MIN, usize::MAX),
+        None,
     )
 }
 
-/// Checks a part of the log of a history. `places` are all places of its messages in that part. A
-/// store returns a message at each of them, or only at the last, always as it is now.
+/// Checks a part of the log of a history: up to a key, or to its end. `places` are all places of
+/// its messages from the beginning of that part. A store returns a message at each of them, or only
+/// at the last, always as it is now.
 pub(crate) fn log_holds(
     what: &str,
     got: &[Logged<Message>],
     places: &[Logged<Message>],
+    up_to: Option<LogKey>,
 ) -> Checked {
     let mut last_places = BTreeMap::<MessageId, &Logged<Message>>::new();
     for place in places {
         last_places.insert(place.item.id(), place);
     }
-    for last in last_places.into_values() {
+    let is_in_part = |last: &&Logged<Message>| up_to.is_none_or(|up_to| last.key <= up_to);
+    for last in last_places.into_values().filter(is_in_part) {
         ensure!(
             got.iter().any(|logged| logged.key == last.key),
             "{what} misses {} at its last key, {}",
