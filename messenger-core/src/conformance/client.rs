@@ -136,6 +136,11 @@ impl<L: List> Client<L> {
         &self.list
     }
 
+    /// Returns the limit of its pages.
+    pub fn limit(&self) -> Limit {
+        self.limit
+    }
+
     /// Returns what the client has: each item once, in the state that it merged, by message or
     /// conversation id.
     pub fn items(&self) -> impl DoubleEndedIterator<Item = &L::Item> {

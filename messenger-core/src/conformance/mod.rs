@@ -2,6 +2,7 @@
 
 mod builder;
 mod cases;
+mod check;
 mod checked;
 mod client;
 mod describe;
@@ -16,6 +17,7 @@ mod views;
 
 pub use builder::{StoreBuilder, TestStore};
 pub use cases::{Case, cases};
+pub use check::check;
 pub use failure::Failure;
 pub use lockstep::{Figures, Lockstep};
 

@@ -10,7 +10,21 @@ use super::failure::Checked;
 use super::fixture::Fixture;
 use super::{Failure, StoreBuilder};
 
-mod sends;
+mod absent;
+mod catch_up;
+mod concurrency;
+mod cost;
+mod dropped;
+mod gaps;
+mod history;
+mod idempotency;
+mod inbox;
+mod log;
+mod markers;
+mod order;
+mod unread;
+mod unsend;
+mod writes;
 
 /// A case: one thing that the contract promises, and a way to see whether a store keeps it.
 ///
@@ -34,7 +48,78 @@ macro_rules! table {
 }
 
 const CASES: &[Case] = table![
-    [1] => sends::a_repeated_send_changes_nothing,
+    [1] => writes::a_repeated_write_changes_nothing,
+    [1, 7] => writes::a_write_repeated_later_changes_nothing_but_the_log,
+    [2] => writes::a_write_shows_in_every_view,
+    [2] => writes::every_field_comes_back_as_it_was_written,
+    [3] => history::bounds_are_exclusive,
+    [3] => history::ties_are_broken_by_the_whole_id,
+    [3, 11] => history::every_limit_gives_everything_once,
+    [3] => history::conversations_do_not_mix,
+    [3] => history::a_change_moves_no_message,
+    [4] => order::any_order_of_sends_gives_the_same_views,
+    [4, 6] => order::any_order_of_versions_gives_the_same_views,
+    [4, 6] => order::any_order_of_changes_of_two_messages_gives_the_same_views,
+    [4, 14] => order::any_order_of_markers_gives_the_same_views,
+    [4] => order::an_edit_is_complete_without_its_message,
+    [4, 6] => order::an_older_message_does_not_become_the_last,
+    [5] => inbox::a_conversation_is_listed_once_however_often_it_moves,
+    [5] => inbox::an_inbox_is_ordered_by_the_whole_id_of_the_last_message,
+    [5] => inbox::bounds_are_exclusive_and_by_the_last_message,
+    [5, 11] => inbox::every_limit_gives_every_conversation_once,
+    [5] => inbox::each_participant_has_the_conversation,
+    [5] => inbox::a_change_moves_no_entry,
+    [5] => inbox::a_walk_through_a_moving_inbox_shows_nothing_twice,
+    [6] => concurrency::concurrent_sends_lose_nothing,
+    [6] => concurrency::the_greatest_id_wins_any_race,
+    [6, 13] => concurrency::the_greatest_version_wins_any_race,
+    [6, 14] => concurrency::concurrent_marks_and_sends_lose_nothing,
+    [6, 1] => concurrency::concurrent_puts_of_one_message_are_one,
+    [6, 5] => concurrency::concurrent_first_messages_make_one_conversation,
+    [6, 5] => concurrency::concurrent_moves_lose_no_conversation,
+    [2, 6] => concurrency::an_acknowledged_write_shows_under_concurrency,
+    [7] => log::without_changes_the_log_is_the_list,
+    [7] => log::bounds_of_a_log_are_exclusive,
+    [7, 11] => log::every_limit_reads_the_whole_log_of_a_history,
+    [7, 11] => log::every_limit_reads_the_whole_log_of_an_inbox,
+    [7] => log::a_log_is_ordered_by_the_whole_key,
+    [7] => log::a_change_of_an_older_message_raises_the_entry,
+    [7, 14] => log::a_mark_raises_the_entries_of_both,
+    [7] => log::a_smaller_key_lowers_no_entry,
+    [7] => log::a_superseded_change_is_not_skipped,
+    [7] => log::a_late_send_is_in_the_log_at_its_key,
+    [7] => log::a_store_of_several_processes_states_a_settle_time,
+    [7, 6] => catch_up::catching_up_with_a_history_is_complete_under_concurrent_writes,
+    [7, 6] => catch_up::catching_up_with_an_inbox_is_complete_under_concurrent_writes,
+    [8] => dropped::a_dropped_first_message_is_all_or_nothing,
+    [8] => dropped::a_dropped_send_is_all_or_nothing,
+    [8] => dropped::a_dropped_change_is_all_or_nothing,
+    [9] => idempotency::one_claim_wins_any_race,
+    [9] => idempotency::a_claim_stays,
+    [9] => idempotency::keys_are_independent,
+    [10] => absent::what_does_not_exist_is_empty,
+    [10] => absent::a_message_is_found_in_its_own_conversation_only,
+    [10] => absent::only_participants_have_an_entry,
+    [10] => absent::nothing_is_beyond_the_bounds,
+    [11] => gaps::years_between_messages_cut_no_page_short,
+    [11] => gaps::years_between_changes_cut_no_page_short,
+    [11] => gaps::years_between_conversations_cut_no_page_short,
+    [11] => gaps::moves_leave_no_holes_in_an_inbox,
+    [12] => cost::a_page_of_a_long_history_costs_as_much_as_one_of_a_short_one,
+    [12] => cost::a_page_of_the_log_of_a_long_history_costs_as_much_as_one_of_a_short_one,
+    [12] => cost::a_page_of_a_large_inbox_costs_as_much_as_one_of_a_small_one,
+    [12] => cost::a_page_of_the_log_of_a_large_inbox_costs_as_much_as_one_of_a_small_one,
+    [13] => unsend::an_unsend_is_final,
+    [13, 4] => unsend::an_unsend_before_its_message_is_final,
+    [13] => unsend::an_unsent_message_keeps_its_place,
+    [14] => markers::a_marker_only_moves_forward,
+    [14] => markers::each_participant_sees_how_far_the_other_has_read,
+    [14] => markers::no_message_moves_a_marker,
+    [14] => markers::a_user_has_a_marker_in_each_conversation,
+    [15] => unread::messages_of_others_above_the_position_are_counted,
+    [15, 13] => unread::changes_are_not_counted_and_unsent_messages_neither,
+    [15, 4] => unread::the_order_of_writes_does_not_change_the_count,
+    [15] => unread::counting_stops_at_the_cap,
 ];
 
 /// Returns all cases. A store must pass each of them.
@@ -124,5 +209,24 @@ impl fmt::Display for Case {
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Case({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_rule_has_a_case() {
+        let rules: BTreeSet<_> = cases().iter().map(|case| case.rules[0]).collect();
+        assert_eq!(rules, (1..=15).collect());
+    }
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let names: BTreeSet<_> = cases().iter().map(Case::to_string).collect();
+        assert_eq!(names.len(), cases().len());
     }
 }
