@@ -20,8 +20,8 @@ use crate::conformance::{Failure, TestStore};
 use crate::store::{MAX_KEY_AGE, MAX_LIMIT, Store as _};
 use crate::{
     Clock, Content, ConversationId, Error, ErrorKind, HistoryQuery, IdempotencyKey, Import,
-    InboxEntry, Limit, Message, MessageId, Messenger, MessengerOptions, NewMessage, Prepared, Sent,
-    Timestamp, UserId,
+    InboxEntry, Limit, Message, MessageId, Messenger, MessengerOptions, NewMessage, Position,
+    Prepared, Sent, Timestamp, UserId,
 };
 
 use super::call::{Action, By, Call, Label, Listed, SERVERS, USERS, User, Write};
@@ -155,8 +155,9 @@ impl Driver {
             what = what.replace(&message.id().to_string(), &format!("m{label}"));
         }
         for (key, label) in &self.tee.state().keys {
-            what = what.replace(&key.to_string(), &format!("<key of w{label}>"));
+            what = what.replace(&key.to_string(), &format!("key {label}"));
         }
+        what = what.replace(&Position::MIN.as_uuid().to_string(), "the lowest position");
         for (user, name) in self.users.iter().zip(USERS) {
             what = what.replace(user.as_str(), name);
         }

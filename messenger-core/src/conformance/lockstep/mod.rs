@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
@@ -104,18 +104,48 @@ impl Lockstep {
         if let Some(runs) = self.runs {
             config.cases = runs;
         }
+        let first_failure = OnceLock::new();
         let strategy = Sequence::sequential_strategy(1..=self.calls);
         let outcome = TestRunner::new(config).run(&strategy, |(_, calls, made)| {
             let result = self.run_once(runtime, calls.clone(), made);
-            result.map_err(|failure| TestCaseError::fail(failure.to_string()))?;
+            result.map_err(|failure| {
+                first_failure.get_or_init(Instant::now);
+                TestCaseError::fail(failure.to_string())
+            })?;
             figures.lock().count(&calls);
             Ok(())
         });
         match outcome {
             Ok(()) => Ok(figures.into_inner()),
-            Err(TestError::Fail(reason, _)) => Err(Failure::new(reason.message().to_owned())),
+            Err(TestError::Fail(reason, (_, calls, _))) => {
+                let failure = Failure::new(reason.message().to_owned());
+                let end = *first_failure.get_or_init(Instant::now) + Self::SHRINK_TIME;
+                Err(self.shorten(runtime, calls, failure, end))
+            }
             Err(TestError::Abort(reason)) => Err(Failure::new(format!("gave up: {reason}"))),
         }
+    }
+
+    /// Leaves out calls as long as a store is still wrong. Proptest tries each call only once, before
+    /// it makes the calls that are left simpler.
+    fn shorten(
+        &self,
+        runtime: &Runtime,
+        mut calls: Vec<Call>,
+        mut failure: Failure,
+        end: Instant,
+    ) -> Failure {
+        let mut left = calls.len();
+        while left > 0 && Instant::now() < end {
+            left -= 1;
+            let mut fewer = calls.clone();
+            fewer.remove(left);
+            if let Err(still) = self.run_once(runtime, fewer.clone(), None) {
+                (calls, failure) = (fewer, still);
+                left = calls.len();
+            }
+        }
+        failure
     }
 
     fn run_once(
