@@ -149,7 +149,7 @@ mod tests {
         millis.store(999_000, Ordering::Relaxed);
         let third = clock.next_id();
         assert!(first < second && second < third);
-        assert_eq!(third.created_at().as_millis(), 1_000_000);
+        assert_eq!(third.timestamp().as_millis(), 1_000_000);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What holds for every answer of a store, checked at every call of every case.
+//! Checks of every answer of a store, at every call of every case.
 
 use async_trait::async_trait;
 

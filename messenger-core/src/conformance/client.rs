@@ -44,7 +44,7 @@ pub trait List: Clone + Send + Sync + 'static {
 
 /// An item that a client merges with what it has of it.
 pub(crate) trait Item: Describe + Identified + Clone + Send + Sync {
-    /// Whether an item moves to the top if a message is sent.
+    /// Set if an item moves to the top when a message is sent.
     const MOVES: bool;
 
     /// Merges a state of the item that was returned later, as [`Page::prev`] says.

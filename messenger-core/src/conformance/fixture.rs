@@ -1,4 +1,4 @@
-//! What a case runs on: the store, users that nobody else has, and chosen ids.
+//! The fixture of a case: its store, users that nobody else has, and chosen ids.
 
 use std::sync::Arc;
 use std::time::Duration;

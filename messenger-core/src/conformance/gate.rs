@@ -1,4 +1,4 @@
-//! A store whose calls can be held.
+//! A store whose calls can be held, or fail.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 use super::Failure;
 use crate::store::{Logged, Wrap, Wrapped};
 use crate::{
-    Claim, ConversationId, Error, InboxEntry, LogKey, Message, Position, ReadMarker, Reservation,
-    Store, UserId,
+    Claim, Conversation, ConversationId, Error, InboxEntry, LogKey, Message, MessageId, Position,
+    ReadMarker, Reservation, Store, UserId,
 };
 
-/// Holds calls of a store on demand, so that a test decides in which order writes become visible and
-/// what happens while a page is read. Cloning shares it.
+/// Holds calls of a store on demand, or lets them fail, so that a test decides in which order writes
+/// become visible and what happens while a page is read. Cloning shares it.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -53,9 +53,11 @@ pub enum Call {
     Reserve,
     /// A read of a list or a log.
     Page,
+    /// Any other read.
+    Read,
 }
 
-/// The point at which a call is held.
+/// The point at which a call is held or fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
     /// Before the store has the call: nobody sees the write.
@@ -68,8 +70,16 @@ pub enum Point {
 struct Planned {
     call: Call,
     point: Point,
-    arrived: oneshot::Sender<()>,
-    release: oneshot::Receiver<()>,
+    action: Action,
+}
+
+#[derive(Debug)]
+enum Action {
+    Hold {
+        arrived: oneshot::Sender<()>,
+        release: oneshot::Receiver<()>,
+    },
+    Fail(Error),
 }
 
 /// A call that is held, or will be. Dropping it lets the call continue.
@@ -97,16 +107,28 @@ impl Gate {
     pub fn hold(&self, call: Call, point: Point) -> Held {
         let (arrived, on_arrival) = oneshot::channel();
         let (release, on_release) = oneshot::channel();
-        self.planned.lock().push_back(Planned {
-            call,
-            point,
+        let action = Action::Hold {
             arrived,
             release: on_release,
-        });
+        };
+        self.plan(call, point, action);
         Held {
             arrived: on_arrival,
             release,
         }
+    }
+
+    /// Lets the next call of this kind fail, before it reaches the store or after.
+    pub fn fail(&self, call: Call, point: Point, error: Error) {
+        self.plan(call, point, Action::Fail(error));
+    }
+
+    fn plan(&self, call: Call, point: Point, action: Action) {
+        self.planned.lock().push_back(Planned {
+            call,
+            point,
+            action,
+        });
     }
 
     /// Starts a write as a task, and returns when its call of the store is held.
@@ -151,34 +173,49 @@ impl Gate {
         })
     }
 
-    async fn pass<T>(&self, call: Call, answer: impl Future<Output = T>) -> T {
+    async fn pass<T>(
+        &self,
+        call: Call,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let planned = {
             let mut planned = self.planned.lock();
             // Nobody waits for a call of a `Held` that was dropped.
-            planned.retain(|planned| !planned.arrived.is_closed());
+            planned.retain(|planned| !planned.action.is_off());
             let next = planned.iter().position(|planned| planned.call == call);
             next.and_then(|next| planned.remove(next))
         };
         match planned {
             None => answer.await,
             Some(planned) if planned.point == Point::Before => {
-                planned.wait().await;
+                planned.action.act().await?;
                 answer.await
             }
             Some(planned) => {
                 let answer = answer.await;
-                planned.wait().await;
+                planned.action.act().await?;
                 answer
             }
         }
     }
 }
 
-impl Planned {
-    async fn wait(self) {
-        // Nobody may be waiting for it, and a `Held` that was dropped lets it continue.
-        let _ = self.arrived.send(());
-        let _ = self.release.await;
+impl Action {
+    /// Returns whether it is a hold whose [`Held`] was dropped.
+    fn is_off(&self) -> bool {
+        matches!(self, Self::Hold { arrived, .. } if arrived.is_closed())
+    }
+
+    async fn act(self) -> Result<(), Error> {
+        match self {
+            Self::Hold { arrived, release } => {
+                // Nobody may be waiting for it, and a `Held` that was dropped lets it continue.
+                let _ = arrived.send(());
+                let _ = release.await;
+                Ok(())
+            }
+            Self::Fail(error) => Err(error),
+        }
     }
 }
 
@@ -257,6 +294,15 @@ impl<S: Store> Wrap for Gated<S> {
         self.gate.pass(Call::Mark, answer).await
     }
 
+    async fn message(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, Error> {
+        let answer = self.store.message(conversation, id);
+        self.gate.pass(Call::Read, answer).await
+    }
+
     async fn history(
         &self,
         conversation: ConversationId,
@@ -295,6 +341,32 @@ impl<S: Store> Wrap for Gated<S> {
     ) -> Result<Vec<Logged<InboxEntry>>, Error> {
         let answer = self.store.inbox_log(user, above, limit);
         self.gate.pass(Call::Page, answer).await
+    }
+
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        let answer = self.store.entry(user, conversation);
+        self.gate.pass(Call::Read, answer).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
+        self.gate
+            .pass(Call::Read, self.store.conversation(id))
+            .await
+    }
+
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error> {
+        let answer = self.store.unread(conversation, reader, above, cap);
+        self.gate.pass(Call::Read, answer).await
     }
 
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {

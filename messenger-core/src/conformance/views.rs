@@ -189,22 +189,14 @@ pub(crate) async fn history_log_agrees(
         &what,
         &got,
         &model.history_log(conversation, Position::MIN, usize::MAX),
+        None,
     )
 }
 
-/// Checks a part of the log of a history, from a bound to its end. `places` are all places of its
-/// messages there. A store returns a message at each of them, or only at the last, always as it is
-/// now.
+/// Checks a part of the log of a history: up to a key, or to its end. `places` are all places of
+/// its messages from the beginning of that part. A store returns a message at each of them, or only
+/// at the last, always as it is now.
 pub(crate) fn log_holds(
-    what: &str,
-    got: &[Logged<Message>],
-    places: &[Logged<Message>],
-) -> Checked {
-    log_page_holds(what, got, places, None)
-}
-
-/// Checks a page of the log of a history in the same way. It ends at a key if it is full.
-pub(crate) fn log_page_holds(
     what: &str,
     got: &[Logged<Message>],
     places: &[Logged<Message>],

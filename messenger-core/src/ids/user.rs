@@ -83,12 +83,6 @@ impl FromStr for UserId {
     }
 }
 
-impl From<u32> for UserId {
-    fn from(number: u32) -> Self {
-        u64::from(number).into()
-    }
-}
-
 impl TryFrom<String> for UserId {
     type Error = Error;
 

@@ -1,7 +1,9 @@
 //! Clients that walk and catch up while others write: nothing is missed. Rule 7.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -137,4 +139,39 @@ pub(super) async fn catching_up_with_an_inbox_is_complete_under_concurrent_write
         same_list(&what, &got, &expected)?;
     }
     Ok(())
+}
+
+/// A send whose future was dropped may become visible later. A client that reads on meanwhile must
+/// find it then.
+pub(super) async fn a_dropped_send_that_becomes_visible_is_found(fixture: &Fixture) -> Checked {
+    const SENDS: usize = 24;
+    let [messenger, _] = servers(fixture);
+    let pair = fixture.pair()?;
+    let mut client = Client::new(&messenger, History(pair.id()), Limit::new(3)?);
+    client.open().await?;
+    for n in 0..SENDS {
+        let dropped = pair.text(format!("dropped {n}"))?;
+        // Far enough for the store to have begun it, in some of the rounds.
+        let mut send = Box::pin(messenger.send(dropped));
+        for poll in 0..n % 8 {
+            if (&mut send).now_or_never().is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(100 << poll)).await;
+        }
+        drop(send);
+        messenger.send(pair.text(format!("kept {n}"))?).await?;
+        client.catch_up().await?;
+    }
+    tokio::time::sleep(long_enough(&*fixture.store)).await;
+    client.catch_up().await?;
+    client.catch_up().await?;
+    let mut expected = views::whole_history(&*fixture.store, pair.id(), 100).await?;
+    expected.reverse();
+    let got: Vec<_> = client.items().cloned().collect();
+    same_list(
+        "a history followed by `prev`, after dropped sends,",
+        &got,
+        &expected,
+    )
 }

@@ -92,7 +92,7 @@ pub(super) async fn bounds_of_a_log_are_exclusive(fixture: &Fixture) -> Checked 
             .await?;
         let expected = model.history_log(pair.id(), above, MAX_LIMIT);
         let what = format!("`history_log` above {}", above.as_uuid());
-        views::log_holds(&what, &got, &expected)?;
+        views::log_holds(&what, &got, &expected, None)?;
         for user in [&pair.one, &pair.two] {
             let got = fixture.store.inbox_log(user, above, MAX_LIMIT).await?;
             let expected = model.inbox_log(user, above, MAX_LIMIT);

@@ -91,6 +91,7 @@ const CASES: &[Case] = table![
     [7] => log::a_store_of_several_processes_states_a_settle_time,
     [7, 6] => catch_up::catching_up_with_a_history_is_complete_under_concurrent_writes,
     [7, 6] => catch_up::catching_up_with_an_inbox_is_complete_under_concurrent_writes,
+    [7, 8] => catch_up::a_dropped_send_that_becomes_visible_is_found,
     [8] => dropped::a_dropped_first_message_is_all_or_nothing,
     [8] => dropped::a_dropped_send_is_all_or_nothing,
     [8] => dropped::a_dropped_change_is_all_or_nothing,
@@ -151,7 +152,7 @@ impl Case {
             Ok(result) => result?,
             Err(_) => {
                 task.abort();
-                Err(Self::did_not_end())
+                Err(did_not_end(Self::TIME_LIMIT))
             }
         }
     }
@@ -163,21 +164,26 @@ impl Case {
     ///
     /// As [`run`](Self::run), and if the runtime cannot be created.
     pub fn run_blocking(&self, builder: &dyn StoreBuilder) -> Result<(), Failure> {
+        self.run_limited(builder, Self::TIME_LIMIT)
+    }
+
+    fn run_limited(&self, builder: &dyn StoreBuilder, limit: Duration) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(4)
             .enable_all()
             .build()
             .map_err(|error| Failure::new(format!("no runtime could be created: {error}")))?;
-        let result = self.run_within(&runtime, builder);
+        let result = self.run_on(&runtime, builder, limit);
         // Does not wait for threads that the store blocks.
         runtime.shutdown_background();
         result
     }
 
-    fn run_within(
+    fn run_on(
         &self,
         runtime: &tokio::runtime::Runtime,
         builder: &dyn StoreBuilder,
+        limit: Duration,
     ) -> Result<(), Failure> {
         let fixture = Fixture::new(runtime.block_on(builder.build())?);
         let task = runtime.spawn((self.run)(fixture));
@@ -186,18 +192,17 @@ impl Case {
             // The receiver may have given up.
             let _ = done.send(task.await);
         });
-        match is_done.recv_timeout(Self::TIME_LIMIT) {
+        match is_done.recv_timeout(limit) {
             Ok(result) => result?,
-            Err(_) => Err(Self::did_not_end()),
+            Err(_) => Err(did_not_end(limit)),
         }
     }
+}
 
-    fn did_not_end() -> Failure {
-        Failure::new(format!(
-            "the case did not end within {:?}: a call of the store hangs or is far too slow",
-            Self::TIME_LIMIT
-        ))
-    }
+fn did_not_end(limit: Duration) -> Failure {
+    Failure::new(format!(
+        "the case did not end within {limit:?}: a call of the store hangs or is far too slow"
+    ))
 }
 
 impl fmt::Display for Case {
@@ -215,8 +220,14 @@ impl fmt::Debug for Case {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::thread;
+
+    use async_trait::async_trait;
 
     use super::*;
+    use crate::conformance::model::ModelStore;
+    use crate::store::{Wrap, Wrapped};
+    use crate::{Error, LogKey, Message};
 
     #[test]
     fn every_rule_has_a_case() {
@@ -228,5 +239,58 @@ mod tests {
     fn every_case_has_a_name_of_its_own() {
         let names: BTreeSet<_> = cases().iter().map(Case::to_string).collect();
         assert_eq!(names.len(), cases().len());
+    }
+
+    /// Blocks every thread that writes to it, for longer than the test waits.
+    #[derive(Debug, Default)]
+    struct Blocking(ModelStore);
+
+    #[async_trait]
+    impl Wrap for Blocking {
+        type Inner = ModelStore;
+
+        fn inner(&self) -> &ModelStore {
+            &self.0
+        }
+
+        async fn put(&self, _: LogKey, _: &Message) -> Result<(), Error> {
+            thread::sleep(Duration::from_secs(60));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_case_ends_at_its_limit_even_if_the_store_blocks_its_threads() {
+        // One case that writes from one task, and one that does so from more than there are threads.
+        let named = |part: &str| cases().iter().find(|case| case.title.contains(part));
+        for part in ["a_repeated_write", "concurrent_sends"] {
+            let limit = Duration::from_millis(200);
+            let build = || Wrapped(Blocking::default());
+            let failure = named(part).unwrap().run_limited(&build, limit).unwrap_err();
+            assert!(failure.to_string().contains("did not end"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_case_whose_store_panics_fails_with_the_message() {
+        let build = || Wrapped(Panics(ModelStore::new()));
+        let failure = cases()[0].run_blocking(&build).unwrap_err();
+        assert!(failure.to_string().contains("out of order"), "{failure}");
+    }
+
+    #[derive(Debug)]
+    struct Panics(ModelStore);
+
+    #[async_trait]
+    impl Wrap for Panics {
+        type Inner = ModelStore;
+
+        fn inner(&self) -> &ModelStore {
+            &self.0
+        }
+
+        async fn put(&self, _: LogKey, _: &Message) -> Result<(), Error> {
+            panic!("out of order")
+        }
     }
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::conformance::checked::checked;
 use crate::conformance::describe::{same, same_list};
 use crate::conformance::failure::{Checked, ensure};
-use crate::conformance::views::log_page_holds;
+use crate::conformance::views::log_holds;
 use crate::conformance::{Failure, Model, TestStore};
 use crate::store::{Logged, Store};
 use crate::{
@@ -275,7 +275,7 @@ impl Store for Tee {
                 let full = got.len() == limit;
                 let up_to = got.last().filter(|_| full).map(|last| last.key);
                 let what = format!("`history_log` (above {}, limit {limit})", above.as_uuid());
-                log_page_holds(&what, got, &places, up_to)
+                log_holds(&what, got, &places, up_to)
             },
         )
         .await
