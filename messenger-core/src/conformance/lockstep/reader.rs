@@ -122,7 +122,7 @@ impl<L: ModelList> Reader for ListReader<L> {
         let got: Vec<_> = got
             .filter(|item| !excused.contains(&item.identity()))
             .collect();
-        same_list("what it has", &got, &expected)
+        same_list("the client", &got, &expected)
     }
 }
 

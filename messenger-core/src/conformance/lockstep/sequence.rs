@@ -22,6 +22,7 @@ const AGO: [u64; 6] = [10_000, 10_001, 3_600_000, 3 * DAY, 40 * DAY, 4_000 * DAY
 pub(super) struct Sequence {
     next: Label,
     messages: Vec<Label>,
+    keyed: Vec<Write>,
     prepared: Vec<Label>,
     held: Vec<Label>,
     clients: Vec<Label>,
@@ -51,6 +52,10 @@ impl ReferenceStateMachine for Sequence {
             actions.push((6, changes(label, messages.clone())));
             actions.push((1, reads_by_id(messages)));
         }
+        if !so_far.keyed.is_empty() {
+            let again = select(so_far.keyed.clone());
+            actions.push((2, writes(label, again, hold())));
+        }
         if !so_far.prepared.is_empty() {
             actions.push((2, sends_of_prepared(label, so_far.prepared.clone())));
         }
@@ -79,9 +84,11 @@ impl ReferenceStateMachine for Sequence {
             Action::Write { label, write, hold } => {
                 made(label);
                 match write {
-                    Write::Send { .. } | Write::SendOnce { .. } | Write::Import { .. } => {
+                    Write::SendOnce { .. } => {
                         so_far.messages.push(label);
+                        so_far.keyed.push(write);
                     }
+                    Write::Send { .. } | Write::Import { .. } => so_far.messages.push(label),
                     Write::SendPrepared { message } => {
                         so_far.prepared.retain(|&prepared| prepared != message);
                     }
@@ -181,7 +188,7 @@ fn new_messages(label: Label) -> BoxedStrategy<Action> {
     let prepare = pair().prop_map(move |(from, to)| Action::Prepare { label, from, to });
     prop_oneof![
         5 => writes(label, send, hold()),
-        3 => writes(label, keyed, hold()),
+        2 => writes(label, keyed, hold()),
         1 => prepare,
     ]
     .boxed()
@@ -216,7 +223,7 @@ fn changes(label: Label, messages: BoxedStrategy<Label>) -> BoxedStrategy<Action
 }
 
 fn ends_of_held(held: Vec<Label>) -> BoxedStrategy<Action> {
-    (select(held), prop::bool::weighted(0.2))
+    (select(held), prop::bool::weighted(0.3))
         .prop_map(|(label, drop)| {
             if drop {
                 Action::Drop(label)
