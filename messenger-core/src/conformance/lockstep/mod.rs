@@ -2,7 +2,8 @@
 //!
 //! [`sequence`] generates sequences of calls ([`call`]). [`driver`] makes them: each call goes to a
 //! [`Messenger`](crate::Messenger), and each of its calls of the store goes to a [`tee`], which asks
-//! every store and the model, and compares. [`reader`] has the clients.
+//! every store and the model, and compares. [`reader`] has the clients. [`state`] is what a run has
+//! made so far, for [`writes`] and [`reads`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,14 +19,17 @@ use tokio::runtime::Runtime;
 use super::failure::Checked;
 use super::{Failure, StoreBuilder};
 use call::Call;
-use driver::Driver;
 use sequence::Sequence;
+use state::Driver;
 
 mod call;
 mod driver;
 mod reader;
+mod reads;
 mod sequence;
+mod state;
 mod tee;
+mod writes;
 
 /// The generated test: drives stores and the model in lockstep with generated sequences of calls.
 ///
