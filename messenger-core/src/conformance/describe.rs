@@ -1,7 +1,5 @@
 //! Comparing what a store returned with what was expected, and describing how they differ.
 
-use std::fmt::Write as _;
-
 use uuid::Uuid;
 
 use super::Failure;
@@ -27,8 +25,8 @@ impl Describe for Message {
     fn fields(&self) -> Vec<(&'static str, String)> {
         vec![
             ("conversation", self.conversation_id().to_string()),
-            ("sender", self.sender_id().to_string()),
-            ("receiver", self.receiver_id().to_string()),
+            ("sender", user_name(self.sender_id()).into()),
+            ("receiver", user_name(self.receiver_id()).into()),
             ("revision", self.revision().to_string()),
             (
                 "content",
@@ -40,7 +38,7 @@ impl Describe for Message {
 
 impl Describe for Conversation {
     fn name(&self) -> String {
-        let users: Vec<_> = self.participants().iter().map(UserId::as_str).collect();
+        let users: Vec<_> = self.participants().iter().map(user_name).collect();
         format!("[{}]", users.join(", "))
     }
 
@@ -71,7 +69,7 @@ impl Describe for InboxEntry {
         };
         let mut fields = self.conversation().fields();
         fields.extend([
-            ("last sender", last.sender_id().to_string()),
+            ("last sender", user_name(last.sender_id()).into()),
             ("revision", last.revision().to_string()),
             (
                 "preview",
@@ -86,11 +84,13 @@ impl Describe for InboxEntry {
 
 impl<T: Describe> Describe for Logged<T> {
     fn name(&self) -> String {
-        format!("{} under the key {}", self.item.name(), self.key)
+        self.item.name()
     }
 
     fn fields(&self) -> Vec<(&'static str, String)> {
-        self.item.fields()
+        let mut fields = self.item.fields();
+        fields.push(("key", self.key.to_string()));
+        fields
     }
 }
 
@@ -142,10 +142,16 @@ impl Identified for InboxEntry {
     }
 }
 
-impl<T> Identified for Logged<T> {
+impl<T: Identified> Identified for Logged<T> {
     fn identity(&self) -> Uuid {
-        self.key.as_uuid()
+        self.item.identity()
     }
+}
+
+/// Returns the name of a user without the suffix that a fixture adds.
+pub(crate) fn user_name(user: &UserId) -> &str {
+    let name = user.as_str();
+    name.rsplit_once('.').map_or(name, |(name, _)| name)
 }
 
 /// Returns the beginning of a text.
@@ -205,45 +211,44 @@ pub(crate) fn same_list<T: Describe + Identified + PartialEq>(
         return Ok(());
     }
     let has = |list: &[T], item: &T| list.iter().any(|other| other.identity() == item.identity());
-    let mut text = format!(
-        "{what} has {} of {} expected items",
-        got.len(),
-        expected.len()
-    );
-    let mut tell = |problem: &str, items: Vec<&T>| {
-        if let Some(first) = items.first() {
-            // Writing to a `String` cannot fail.
-            let _ = write!(text, "; {problem}: {}", first.name());
-            if items.len() > 1 {
-                let _ = write!(text, " and {} more", items.len() - 1);
-            }
+    let mut problems = Vec::new();
+    if got.len() != expected.len() {
+        problems.push(format!("has {} of {} items", got.len(), expected.len()));
+    }
+    let mut tell = |problem: &str, items: Vec<&T>| match &items[..] {
+        [] => {}
+        [item] => problems.push(format!("{problem} {}", item.name())),
+        [first, rest @ ..] => {
+            problems.push(format!(
+                "{problem} {} and {} more",
+                first.name(),
+                rest.len()
+            ));
         }
     };
     tell(
-        "missing",
+        "misses",
         expected.iter().filter(|item| !has(got, item)).collect(),
     );
     tell(
-        "does not belong there",
+        "wrongly has",
         got.iter().filter(|item| !has(expected, item)).collect(),
     );
     let repeated = got
         .iter()
         .enumerate()
         .filter(|(n, item)| has(&got[..*n], item));
-    tell("returned twice", repeated.map(|(_, item)| item).collect());
-    let differing = got
-        .iter()
-        .zip(expected)
-        .find(|(got, expected)| got != expected);
-    if got.len() == expected.len()
-        && let Some((got, expected)) = differing
-    {
-        let _ = if got.name() == expected.name() {
-            write!(text, "; {}: {}", got.name(), difference(got, expected))
-        } else {
-            write!(text, "; {} instead of {}", got.name(), expected.name())
-        };
+    tell("repeats", repeated.map(|(_, item)| item).collect());
+    if problems.is_empty() {
+        let pairs = got.iter().zip(expected);
+        let differing = pairs.into_iter().find(|(got, expected)| got != expected);
+        problems.extend(differing.map(|(got, expected)| {
+            if got.name() == expected.name() {
+                format!("has {}, but {}", got.name(), difference(got, expected))
+            } else {
+                format!("has {} instead of {}", got.name(), expected.name())
+            }
+        }));
     }
-    Err(Failure::new(text))
+    Err(Failure::new(format!("{what} {}", problems.join(", "))))
 }

@@ -38,11 +38,10 @@ impl From<Error> for Failure {
             None => format!("a call failed: {}", error.message()),
         };
         // Writing to a `String` cannot fail.
-        let _ = write!(text, " ({}", error.kind());
-        if let Some(outcome) = error.outcome() {
-            let _ = write!(text, ", {outcome}");
-        }
-        text.push(')');
+        let _ = match error.outcome() {
+            Some(outcome) => write!(text, " ({}, {outcome})", error.kind()),
+            None => write!(text, " ({})", error.kind()),
+        };
         let mut cause = error.source();
         while let Some(source) = cause {
             let _ = write!(text, "; caused by: {source}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::checked::checked;
+use super::describe::user_name;
 use super::{Failure, TestStore};
 use crate::ids::uuid_v7::Ticks;
 use crate::{
@@ -83,7 +84,7 @@ impl Fixture {
 
     /// Returns both clients of the store in turn.
     pub(crate) fn nth_client(&self, n: usize) -> Arc<dyn Store> {
-        Arc::clone(if n % 2 == 0 { &self.store } else { &self.other })
+        Arc::clone([&self.store, &self.other][n % 2])
     }
 }
 
@@ -229,20 +230,26 @@ impl Write {
     /// Names the write in failures.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::Put(key, message) if message.is_unsent() => {
-                format!("an unsend of {} under the key {key}", message.id())
-            }
             Self::Put(key, message) => match message.content() {
-                Some(text) if message.is_original() => format!("{text:?} under the key {key}"),
-                Some(text) => format!("an edit of {} to {text:?}", message.id()),
-                None => format!("{} under the key {key}", message.id()),
+                None => format!("an unsend of {}", tail(message.id())),
+                Some(text) if !message.is_original() => {
+                    format!("an edit of {} to {:?}", tail(message.id()), text.preview())
+                }
+                Some(text) if *key == message.id().into() => format!("{:?}", text.preview()),
+                Some(text) => format!("{:?}, sent late", text.preview()),
             },
-            Self::Mark(key, marker) => format!(
-                "the mark of {} at {} under the key {key}",
-                marker.reader, marker.up_to
+            Self::Mark(_, marker) => format!(
+                "a mark of {} at {}",
+                user_name(&marker.reader),
+                tail(marker.up_to)
             ),
         }
     }
+}
+
+/// Returns the end of an id, by which it can be found among those of a failure.
+fn tail(id: MessageId) -> String {
+    format!("…{}", &id.to_string()[32..])
 }
 
 /// Returns an id of this millisecond, with random bits below it.

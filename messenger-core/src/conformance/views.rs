@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::describe::{same, same_list};
+use super::describe::{Describe as _, same, same_list, user_name};
 use super::failure::{Checked, ensure};
 use super::fixture::{Fixture, Write};
 use super::{Failure, Model};
@@ -16,6 +16,22 @@ impl Fixture {
     pub(crate) async fn write(&self, model: &mut Model, write: &Write) -> Checked {
         write.to(&*self.store).await?;
         write.add_to(model);
+        Ok(())
+    }
+
+    /// Makes the writes one after the other, through both clients in turn, and checks every view
+    /// after each.
+    pub(crate) async fn write_and_compare(
+        &self,
+        model: &mut Model,
+        writes: impl IntoIterator<Item = Write>,
+    ) -> Checked {
+        for (n, write) in writes.into_iter().enumerate() {
+            write.to(&*self.nth_client(n)).await?;
+            write.add_to(model);
+            let agreed = self.agrees_with(model).await;
+            agreed.map_err(|failure| failure.during(format!("after {}", write.name())))?;
+        }
         Ok(())
     }
 
@@ -102,7 +118,7 @@ pub(crate) async fn conversation_agrees(
     for user in conversation.participants() {
         let got = store.entry(user, id).await?;
         let expected = model.entry(user, id);
-        same(&format!("`entry` of {user}"), &got, &expected)?;
+        same(&format!("`entry` of {}", user_name(user)), &got, &expected)?;
         let read = expected.and_then(|entry| entry.read_up_to());
         unread_agrees(store, model, id, user, read.map(Position::from), MAX_LIMIT).await?;
     }
@@ -122,7 +138,10 @@ pub(crate) async fn unread_agrees(
     let expected = model.unread(conversation, reader, above, cap);
     let above = above.map_or_else(String::new, |above| format!(" above {}", above.as_uuid()));
     same(
-        &format!("`unread` of {reader}{above} with the cap {cap}"),
+        &format!(
+            "`unread` of {}{above} with the cap {cap}",
+            user_name(reader)
+        ),
         &got,
         &expected,
     )
@@ -154,7 +173,7 @@ pub(crate) async fn inbox_agrees(
     let got = whole_inbox(store, user, limit).await?;
     let expected = model.inbox(user, None, usize::MAX);
     same_list(
-        &format!("`inbox` of {user}, read {limit} at a time,"),
+        &format!("`inbox` of {}, read {limit} at a time,", user_name(user)),
         &got,
         &expected,
     )
@@ -170,7 +189,10 @@ pub(crate) async fn inbox_log_agrees(
     let got = whole_inbox_log(store, user, limit).await?;
     let expected = model.inbox_log(user, Position::MIN, usize::MAX);
     same_list(
-        &format!("`inbox_log` of {user}, read {limit} at a time,"),
+        &format!(
+            "`inbox_log` of {}, read {limit} at a time,",
+            user_name(user)
+        ),
         &got,
         &expected,
     )
@@ -211,13 +233,20 @@ pub(crate) fn log_holds(
         ensure!(
             got.iter().any(|logged| logged.key == last.key),
             "{what} misses {} at its last key, {}",
-            super::describe::Describe::name(&last.item),
+            last.item.name(),
             last.key
         );
     }
     for logged in got {
         let place = places.iter().find(|place| place.key == logged.key);
-        same(what, &Some(logged.clone()), &place.cloned())?;
+        let Some(place) = place else {
+            return Err(Failure::new(format!(
+                "{what} has {} at the key {}, under which nothing was written",
+                logged.item.name(),
+                logged.key
+            )));
+        };
+        same(what, logged, place)?;
     }
     Ok(())
 }

@@ -65,14 +65,12 @@ async fn drop_and_repeat(
     polls: usize,
 ) -> Checked {
     start_and_drop(&*fixture.store, write, polls).await;
-    all_or_nothing(&*fixture.store, model, write)
-        .await
-        .map_err(|failure| {
-            failure.during(format!("{}, dropped after {polls} polls", write.name()))
-        })?;
+    let name = format!("{}, dropped after {polls} polls", write.name());
+    let result = all_or_nothing(&*fixture.store, model, write).await;
+    result.map_err(|failure| failure.during(&name))?;
     // Repeating it completes it.
-    fixture.write(model, write).await?;
-    fixture.agrees_with(model).await
+    let result = fixture.write_and_compare(model, [write.clone()]).await;
+    result.map_err(|failure| failure.during(format!("{name} and repeated")))
 }
 
 /// Polls the write this many times, with growing pauses for a network to do its part, and drops it.

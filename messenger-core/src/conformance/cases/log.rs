@@ -1,6 +1,6 @@
 //! The logs of histories and inboxes: each change at its key. Rules 7 and 11.
 
-use crate::conformance::describe::same_list;
+use crate::conformance::describe::{same_list, user_name};
 use crate::conformance::failure::{Checked, ensure};
 use crate::conformance::fixture::{DAY, Fixture, NOON, Pair, Write, id_at, ids, shuffled};
 use crate::conformance::{Failure, Model, views};
@@ -13,16 +13,6 @@ use super::inbox::one_each;
 /// Returns an id this many seconds after noon.
 fn at(second: u64) -> crate::MessageId {
     id_at(NOON + second * 1_000)
-}
-
-/// Makes the writes one after the other, and compares all views after each.
-async fn write_and_compare(fixture: &Fixture, model: &mut Model, writes: &[Write]) -> Checked {
-    for write in writes {
-        fixture.write(model, write).await?;
-        let agreed = fixture.agrees_with(model).await;
-        agreed.map_err(|failure| failure.during(format!("after {}", write.name())))?;
-    }
-    Ok(())
 }
 
 pub(super) async fn without_changes_the_log_is_the_list(fixture: &Fixture) -> Checked {
@@ -96,6 +86,7 @@ pub(super) async fn bounds_of_a_log_are_exclusive(fixture: &Fixture) -> Checked 
         for user in [&pair.one, &pair.two] {
             let got = fixture.store.inbox_log(user, above, MAX_LIMIT).await?;
             let expected = model.inbox_log(user, above, MAX_LIMIT);
+            let user = user_name(user);
             let what = format!("`inbox_log` of {user} above {}", above.as_uuid());
             same_list(&what, &got, &expected)?;
         }
@@ -181,14 +172,15 @@ pub(super) async fn a_change_of_an_older_message_raises_the_entry(fixture: &Fixt
                 _ => Write::late(&older, at(10)),
             },
         ];
-        write_and_compare(fixture, &mut model, &writes).await?;
+        let change = writes[3].name();
+        fixture.write_and_compare(&mut model, writes).await?;
         for user in [&bob.one, &bob.two] {
             let log = fixture.store.inbox_log(user, at(9).into(), 10).await?;
             ensure!(
                 log.len() == 1 && log[0].item.id() == bob.id(),
-                "after {} `inbox_log` of {user} above the keys before has {} entries, and should \
+                "after {change} `inbox_log` of {} above the keys before has {} entries, and should \
                  have the conversation",
-                writes[3].name(),
+                user_name(user),
                 log.len()
             );
         }
@@ -205,7 +197,7 @@ pub(super) async fn a_mark_raises_the_entries_of_both(fixture: &Fixture) -> Chec
     writes.push(pair.turned().read(messages[1].id(), at(20)));
     // Behind the present marker: it stands in the log all the same.
     writes.push(pair.read(messages[0].id(), at(30)));
-    write_and_compare(fixture, &mut model, &writes).await
+    fixture.write_and_compare(&mut model, writes).await
 }
 
 pub(super) async fn a_smaller_key_lowers_no_entry(fixture: &Fixture) -> Checked {
@@ -223,7 +215,7 @@ pub(super) async fn a_smaller_key_lowers_no_entry(fixture: &Fixture) -> Checked 
         Write::edit(&newer, at(19), "edited")?,
         Write::late(&older, at(18)),
     ];
-    write_and_compare(fixture, &mut model, &writes).await
+    fixture.write_and_compare(&mut model, writes).await
 }
 
 pub(super) async fn a_superseded_change_is_not_skipped(fixture: &Fixture) -> Checked {
@@ -241,7 +233,7 @@ pub(super) async fn a_superseded_change_is_not_skipped(fixture: &Fixture) -> Che
         Write::edit(&other, at(30), "too late")?,
         Write::late(&hello, at(40)),
     ];
-    write_and_compare(fixture, &mut model, &writes).await?;
+    fixture.write_and_compare(&mut model, writes).await?;
     let log = fixture
         .store
         .history_log(pair.id(), at(29).into(), 10)
@@ -271,7 +263,7 @@ pub(super) async fn a_late_send_is_in_the_log_at_its_key(fixture: &Fixture) -> C
             at(34),
         ),
     ];
-    write_and_compare(fixture, &mut model, &writes).await
+    fixture.write_and_compare(&mut model, writes).await
 }
 
 pub(super) async fn a_store_of_several_processes_states_a_settle_time(

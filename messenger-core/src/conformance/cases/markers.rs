@@ -39,11 +39,8 @@ pub(super) async fn each_participant_sees_how_far_the_other_has_read(fixture: &F
     let messages = pair.messages(ids(3))?;
     fixture.send_all(&mut model, &messages).await?;
     let (first, last) = (messages[0].id(), messages[2].id());
-    for mark in [pair.read(last, at(10)), pair.turned().read(first, at(11))] {
-        fixture.write(&mut model, &mark).await?;
-        let agreed = fixture.agrees_with(&model).await;
-        agreed.map_err(|failure| failure.during(format!("after {}", mark.name())))?;
-    }
+    let marks = [pair.read(last, at(10)), pair.turned().read(first, at(11))];
+    fixture.write_and_compare(&mut model, marks).await?;
     for (user, read, seen) in [(&pair.one, last, first), (&pair.two, first, last)] {
         let entry = fixture.store.entry(user, pair.id()).await?;
         let markers = entry.map(|entry| (entry.read_up_to(), entry.seen_up_to()));

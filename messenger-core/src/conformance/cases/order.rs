@@ -10,7 +10,7 @@ use crate::conformance::{Failure, Model, views};
 async fn any_order(
     fixture: &Fixture,
     name: &str,
-    writes: impl Fn(&Pair, &Pair) -> Result<Vec<Write>, Failure>,
+    writes: impl Fn(&Pair, &Pair) -> Result<Vec<Write>, Failure> + Send + Sync,
 ) -> Checked {
     let count = {
         let pair = fixture.pair()?;
@@ -173,17 +173,9 @@ pub(super) async fn an_edit_is_complete_without_its_message(fixture: &Fixture) -
         } else {
             Write::edit(&hello, id_at(NOON + 1_000), "edited")?
         };
-        for write in [
-            &change,
-            &pair.turned().read(hello.id(), id_at(NOON + 2_000)),
-            &Write::send(&hello),
-        ] {
-            fixture.write(&mut model, write).await?;
-            let agreed = fixture.agrees_with(&model).await;
-            agreed.map_err(|failure| {
-                failure.during(format!("after {}, and its message last", write.name()))
-            })?;
-        }
+        let marked = pair.turned().read(hello.id(), id_at(NOON + 2_000));
+        let writes = [change, marked, Write::send(&hello)];
+        fixture.write_and_compare(&mut model, writes).await?;
     }
     Ok(())
 }
@@ -200,9 +192,7 @@ pub(super) async fn an_older_message_does_not_become_the_last(fixture: &Fixture)
         exact_id(NOON, 4, u64::MAX),
         exact_id(NOON, 5, 1),
     ];
-    for message in pair.messages(older)? {
-        fixture.send(&mut model, &message).await?;
-        fixture.agrees_with(&model).await?;
-    }
-    Ok(())
+    let older = pair.messages(older)?;
+    let sends = older.iter().map(Write::send);
+    fixture.write_and_compare(&mut model, sends).await
 }

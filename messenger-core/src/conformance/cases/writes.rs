@@ -25,10 +25,8 @@ fn one_of_each(pair: &Pair) -> Result<Vec<Write>, Failure> {
 pub(super) async fn a_repeated_write_changes_nothing(fixture: &Fixture) -> Checked {
     let mut model = Model::new();
     for write in one_of_each(&fixture.pair()?)? {
-        for _ in 0..3 {
-            fixture.write(&mut model, &write).await?;
-            fixture.agrees_with(&model).await?;
-        }
+        let repeated = [write.clone(), write.clone(), write];
+        fixture.write_and_compare(&mut model, repeated).await?;
     }
     Ok(())
 }
@@ -75,11 +73,7 @@ pub(super) async fn a_write_shows_in_every_view(fixture: &Fixture) -> Checked {
         if let Some(before) = n.checked_sub(5).map(|before| &sent[before]) {
             writes.push(Write::unsend(before, later(3)));
         }
-        for write in &writes {
-            fixture.write(&mut model, write).await?;
-            let agreed = fixture.agrees_with(&model).await;
-            agreed.map_err(|failure| failure.during(format!("after {}", write.name())))?;
-        }
+        fixture.write_and_compare(&mut model, writes).await?;
         sent.push(message);
     }
     Ok(())
@@ -104,15 +98,13 @@ pub(super) async fn every_field_comes_back_as_it_was_written(fixture: &Fixture) 
             let at = NOON + (100 * n + 10 * m) as u64;
             let message = pair.message(exact_id(at, 0xfff, u64::MAX), text.as_str())?;
             let edited = &texts[(n + 1) % texts.len()];
-            for write in [
+            // Each text is that of a last message for a while, so its preview is compared too.
+            let writes = [
                 Write::send(&message),
                 Write::edit(&message, exact_id(at + 1, 0xfff, u64::MAX), edited)?,
                 pair.turned().read(message.id(), exact_id(at + 2, 0, 0)),
-            ] {
-                fixture.write(&mut model, &write).await?;
-                // Each text is that of a last message once, so its preview is compared too.
-                fixture.agrees_with(&model).await?;
-            }
+            ];
+            fixture.write_and_compare(&mut model, writes).await?;
         }
     }
     Ok(())
