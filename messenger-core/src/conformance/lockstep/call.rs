@@ -138,6 +138,16 @@ pub(super) enum Listed {
 }
 
 impl Action {
+    /// Returns the label that the call introduces.
+    pub(super) fn label(&self) -> Option<Label> {
+        match *self {
+            Self::Prepare { label, .. } | Self::Write { label, .. } | Self::Open { label, .. } => {
+                Some(label)
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the kind of the call, by which figures count it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -178,11 +188,10 @@ impl fmt::Display for Action {
             }
             Self::Write { label, write, hold } => {
                 match write {
-                    Write::Edit { .. } | Write::Unsend { .. } | Write::Mark { .. } => {
-                        write!(f, "w{label}: {write}")?;
+                    Write::Send { .. } | Write::SendOnce { .. } | Write::Import { .. } => {
+                        write!(f, "m{label}: {write}")?;
                     }
-                    Write::SendPrepared { .. } => write!(f, "w{label}: {write}")?,
-                    _ => write!(f, "m{label}: {write}")?,
+                    _ => write!(f, "w{label}: {write}")?,
                 }
                 match hold {
                     None => Ok(()),

@@ -20,7 +20,7 @@ impl Driver {
         if server > 0 {
             line.push_str(", at the second server");
         }
-        if let Action::Write { label, .. } = call.action {
+        if let Some(label) = call.action.label() {
             self.next_label = self.next_label.max(label + 1);
         }
         let result = self.act(server, &call.action).await;

@@ -74,15 +74,15 @@ impl ReferenceStateMachine for Sequence {
     }
 
     fn apply(mut so_far: Self, call: &Call) -> Self {
-        let mut made = |label: Label| so_far.next = so_far.next.max(label + 1);
+        if let Some(label) = call.action.label() {
+            so_far.next = so_far.next.max(label + 1);
+        }
         match call.action {
             Action::Prepare { label, .. } => {
-                made(label);
                 so_far.prepared.push(label);
                 so_far.messages.push(label);
             }
             Action::Write { label, write, hold } => {
-                made(label);
                 match write {
                     Write::SendOnce { .. } => {
                         so_far.messages.push(label);
@@ -102,7 +102,6 @@ impl ReferenceStateMachine for Sequence {
                 so_far.held.retain(|&held| held != label);
             }
             Action::Open { label, .. } => {
-                made(label);
                 so_far.clients.push(label);
             }
             _ => {}

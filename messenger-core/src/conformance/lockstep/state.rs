@@ -36,7 +36,7 @@ pub(super) struct Driver {
     /// How long a write may be held; `None` if only one server writes.
     pub(super) write_timeout: Option<Duration>,
     pub(super) servers: Vec<Messenger>,
-    /// A label that no write has.
+    /// The least label that nothing has.
     pub(super) next_label: Label,
     /// Messages as they were first sent.
     pub(super) messages: BTreeMap<Label, Message>,
