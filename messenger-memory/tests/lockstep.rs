@@ -1,40 +1,37 @@
-//! The memory store agrees with the model, whatever is called. `PROPTEST_CASES=10000` plays more.
+//! The memory store agrees with the model, whatever is called. Set `PROPTEST_CASES=10000` for more
+//! runs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_core::Store;
-use messenger_core::testing::{Failure, Lockstep, Settling};
+use messenger_core::conformance::tools::with_settle_time;
+use messenger_core::conformance::{Failure, Lockstep};
 use messenger_memory::MemoryStore;
 use tokio::runtime::Runtime;
 
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
 #[test]
-fn no_list_of_calls_shows_a_disagreement() -> Result<(), Failure> {
-    let figures = Lockstep::new()
+fn generated_calls_find_no_disagreement() -> Result<(), Failure> {
+    let lockstep = Lockstep::new()
         .with_store("bare", MemoryStore::new)
         .with_store("box", || -> Box<dyn Store> { Box::new(MemoryStore::new()) })
-        .with_store("arc", || -> Arc<dyn Store> { Arc::new(MemoryStore::new()) })
-        .run(&runtime())?;
-    println!("no disagreement: {figures}");
-    Ok(())
+        .with_store("arc", || -> Arc<dyn Store> { Arc::new(MemoryStore::new()) });
+    run(&lockstep)
 }
 
-/// With a settle time catching up repeats more, and still misses nothing.
+/// With a settle time there are two servers, and catching up repeats more. It still misses nothing.
 #[test]
-fn no_list_of_calls_shows_a_disagreement_where_others_write_too() -> Result<(), Failure> {
+fn generated_calls_of_two_servers_find_no_disagreement() -> Result<(), Failure> {
     let settle = Duration::from_secs(4);
-    let figures = Lockstep::new()
-        .with_store("settling", move || {
-            Settling::new(MemoryStore::new(), settle)
-        })
-        .run(&runtime())?;
+    let lockstep = Lockstep::new().with_store("two servers", move || {
+        with_settle_time(MemoryStore::new(), settle)
+    });
+    run(&lockstep)
+}
+
+fn run(lockstep: &Lockstep) -> Result<(), Failure> {
+    let runtime = Runtime::new().expect("a runtime can be created");
+    let figures = lockstep.run(&runtime)?;
     println!("no disagreement: {figures}");
     Ok(())
 }

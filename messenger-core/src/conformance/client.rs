@@ -163,6 +163,11 @@ impl<L: List> Client<L> {
         Ok(page.next)
     }
 
+    /// Continues at another messenger over the same store. A cursor is valid at all of them.
+    pub(crate) fn use_messenger(&mut self, messenger: &Messenger) {
+        self.messenger = messenger.clone();
+    }
+
     /// Catches up from another cursor.
     pub fn catch_up_from(&mut self, prev: Cursor) {
         self.prev = Some(prev);

@@ -1,9 +1,11 @@
 //! A store whose calls can be held, or fail.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -129,7 +131,6 @@ impl Gate {
         });
     }
 
-    /// Starts a write as a task, and returns when the store's call is held.
     /// Starts a write as a task, and returns when its call of the store is held.
     ///
     /// # Errors
@@ -141,10 +142,35 @@ impl Gate {
         point: Point,
         write: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<HeldWrite<T>, Failure> {
+        match self.start_or_end(call, point, write).await? {
+            Started::Held(write) => Ok(write),
+            Started::Ended(_) => Err(Failure::new(
+                "the write ended before the point at which it is held",
+            )),
+        }
+    }
+
+    /// Starts a write as a task, and returns when its call of the store is held, or when the write
+    /// ends without that call.
+    pub(crate) async fn start_or_end<T: Send + 'static>(
+        &self,
+        call: Call,
+        point: Point,
+        write: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<Started<T>, Failure> {
         let mut held = self.hold(call, point);
-        let task = tokio::spawn(write);
-        held.arrived().await?;
-        Ok(HeldWrite { held, task })
+        let mut task = tokio::spawn(write);
+        let ended = match select(pin!(held.arrived()), &mut task).await {
+            Either::Left((arrived, _)) => {
+                arrived?;
+                None
+            }
+            Either::Right((ended, _)) => Some(ended?),
+        };
+        Ok(match ended {
+            None => Started::Held(HeldWrite { held, task }),
+            Some(result) => Started::Ended(result),
+        })
     }
 
     async fn pass<T>(
@@ -154,6 +180,8 @@ impl Gate {
     ) -> Result<T, Error> {
         let planned = {
             let mut planned = self.planned.lock();
+            // Nobody waits for a call of a `Held` that was dropped.
+            planned.retain(|planned| !planned.action.is_off());
             let next = planned.iter().position(|planned| planned.call == call);
             next.and_then(|next| planned.remove(next))
         };
@@ -173,6 +201,11 @@ impl Gate {
 }
 
 impl Action {
+    /// Returns whether it is a hold whose [`Held`] was dropped.
+    fn is_off(&self) -> bool {
+        matches!(self, Self::Hold { arrived, .. } if arrived.is_closed())
+    }
+
     async fn act(self) -> Result<(), Error> {
         match self {
             Self::Hold { arrived, release } => {
@@ -202,6 +235,12 @@ impl Held {
         // The call may have been dropped.
         let _ = self.release.send(());
     }
+}
+
+/// A write that was started.
+pub(crate) enum Started<T> {
+    Held(HeldWrite<T>),
+    Ended(Result<T, Error>),
 }
 
 /// A write in a task of its own that is held at a gate: its log key is in flight.

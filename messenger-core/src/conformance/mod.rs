@@ -46,6 +46,25 @@
 //! The suite uses ids and log keys of the past, as if time were the case's. A store must not compare
 //! them with its own clock.
 //!
+//! # Generated calls
+//!
+//! Cases try what somebody thought of. [`Lockstep`] generates calls of messengers over one or several
+//! stores, and compares every answer with a simple model. It shortens the calls that show a
+//! disagreement, and prints them.
+//!
+//! ```
+//! # use messenger_memory::MemoryStore as MyStore;
+//! use messenger_core::conformance::Lockstep;
+//!
+//! let runtime = tokio::runtime::Runtime::new()?;
+//! let figures = Lockstep::new()
+//!     .with_store("mine", MyStore::new)
+//!     .with_runs(20)
+//!     .run(&runtime)?;
+//! println!("no disagreement: {figures}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Limits
 //!
 //! - The suite does not kill processes, cut networks or change the clocks of machines. Rule 8 under a
@@ -62,6 +81,7 @@ mod describe;
 mod failure;
 mod fixture;
 mod gate;
+mod lockstep;
 mod manual_time;
 mod model;
 mod settle_time;
@@ -71,6 +91,7 @@ pub use builder::{StoreBuilder, TestStore};
 pub use cases::{Case, cases};
 pub use check::check;
 pub use failure::Failure;
+pub use lockstep::{Figures, Lockstep};
 
 /// Tools for tests of what stands above a store: time that a test moves, calls that are held or
 /// fail, clients that catch up, and the model as a store.

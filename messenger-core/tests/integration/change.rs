@@ -299,6 +299,14 @@ async fn a_read_marker_names_a_message_of_the_conversation() -> Tested {
         is_refused(marked, ErrorKind::NotFound);
     }
     assert_eq!(everything(server.store(), &pair).await?, before);
+    // A message of another conversation, below a marker that is there.
+    messenger
+        .mark_read(pair.id(), &pair.one, last.id())
+        .await?;
+    is_refused(
+        messenger.mark_read(pair.id(), &pair.one, other.id()).await,
+        ErrorKind::NotFound,
+    );
     Ok(())
 }
 
