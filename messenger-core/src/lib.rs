@@ -55,7 +55,8 @@
 //! - [`Error`]: its [kind](Error::kind), whether a [retry](Error::is_retryable) can help, and, for
 //!   writes, the [outcome](Error::outcome).
 //! - [`store`]: the contract for those who write a store; `conformance` (feature `conformance`) is
-//!   the suite that checks it.
+//!   the suite that checks it. The guides say [how to write one](guides::writing_a_store), and
+//!   [how the messenger is built](guides::architecture).
 //!
 //! # Glossary
 //!
@@ -110,6 +111,8 @@
 //! The API shows types of `uuid` (1), `chrono` (0.4, conversions of [`Timestamp`]), `serde` (1, its
 //! traits), `futures_core` (0.3, `Stream`) and `async_trait` (0.1, the shape of [`Store`]'s methods).
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod clock;
 mod error;
 mod ids;
@@ -120,7 +123,25 @@ pub mod store;
 mod time;
 
 #[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
 pub mod conformance;
+
+#[cfg(doc)]
+pub mod guides {
+    //! Guides: how the messenger is built, and how to write a store.
+
+    #[doc = include_str!("../docs/architecture.md")]
+    pub mod architecture {}
+
+    #[doc = include_str!("../docs/writing-a-store.md")]
+    pub mod writing_a_store {}
+}
+
+/// The README's example is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
 
 pub use clock::Clock;
 pub use error::{Error, ErrorKind, Outcome, Subject};

@@ -265,6 +265,6 @@ impl Store for MemoryStore {
 
 /// The README's example is compiled and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct Readme;
