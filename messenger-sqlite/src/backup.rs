@@ -46,8 +46,9 @@ fn vacuum_into(database: &Path, file: &Path) -> Result<()> {
     let target = file
         .to_str()
         .ok_or(Failure::Corrupt("the path must be UTF-8"))?;
-    let connection = files::open(database, Access::Read)?;
-    // VACUUM INTO accepts an existing file only if it is empty, which ours is.
+    // A connection that only queries may not write the copy either.
+    let connection = files::open(database, Access::Write)?;
+    // It reads one snapshot of the database. It accepts an existing file only if it is empty, which ours is.
     connection.execute("VACUUM INTO ?1", [target])?;
     Ok(())
 }

@@ -16,10 +16,10 @@ use crate::metrics::Metrics;
 /// The size of the write-ahead log, in pages, at which a checkpoint begins: 4 MiB of 4 KiB pages.
 const BEGIN_AT: i32 = 1_024;
 
-/// The size at which a checkpoint waits for readers and holds new writes, so that the log can start
-/// again from its beginning: 256 MiB. Under a load that never pauses a passive checkpoint does not
-/// get that far.
-const RESTART_AT: i32 = 65_536;
+/// The size at which a checkpoint waits for readers and holds new writes until it is done, so that
+/// the log starts again from its beginning: 16 MiB. Under a load that never pauses a passive
+/// checkpoint does not get that far, because new pages arrive while it runs.
+const RESTART_AT: i32 = 4_096;
 
 /// Tells the checkpoint thread how long the log is.
 #[derive(Clone, Debug)]
@@ -98,11 +98,10 @@ fn checkpoint(database: &Path, connection: &mut Option<Connection>, pages: i32) 
         Some(connection) => connection,
         closed => closed.insert(files::open(database, Access::Write)?),
     };
-    let mode = if pages < RESTART_AT {
-        CheckpointMode::PASSIVE
-    } else {
-        CheckpointMode::RESTART
-    };
-    connection.wal_checkpoint_v2(None::<&str>, mode)?;
+    connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
+    if pages >= RESTART_AT {
+        // Most pages have moved without holding anybody; only the rest is left.
+        connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART)?;
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use messenger_core::{Error, ErrorKind};
 use rusqlite::{Connection, OpenFlags};
@@ -169,8 +170,13 @@ fn connect(database: &Path, access: Access) -> Result<Connection> {
 }
 
 fn configure(connection: &Connection, access: Access) -> Result<()> {
-    // A reader or a checkpoint of this store may hold a lock for a moment.
-    connection.busy_timeout(std::time::Duration::from_secs(1))?;
+    // A checkpoint holds writes for the moment in which it lets the log start again, and waits for
+    // readers before. The writer waits longer than a checkpoint does.
+    let wait = match access {
+        Access::Read => Duration::from_secs(1),
+        Access::Write => Duration::from_secs(5),
+    };
+    connection.busy_timeout(wait)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A commit is on the disk before it is acknowledged.
     connection.pragma_update(None, "synchronous", "full")?;
