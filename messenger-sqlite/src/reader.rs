@@ -107,7 +107,7 @@ impl Reader {
         &mut self,
         work: impl FnOnce(&Connection) -> Result<T>,
     ) -> std::result::Result<T, Error> {
-        let result = self.connection().and_then(|connection| work(connection));
+        let result = self.connection().and_then(work);
         if result
             .as_ref()
             .is_err_and(error::Failure::breaks_connection)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use libtest_mimic::Trial;
-use messenger_core::{ErrorKind, HistoryQuery, Limit, Messenger, Outcome, Store as _};
+use messenger_core::{Clock, ErrorKind, HistoryQuery, Limit, Messenger, Outcome, Store as _};
 use messenger_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::case;
@@ -16,6 +16,7 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) {
         trials,
         a_dropped_send_is_in_all_views_or_in_none_and_caught_up
     );
+    case!(trials, a_started_write_commits_and_is_in_flight_until_then);
     case!(trials, a_full_queue_is_overloaded_and_writes_nothing);
     case!(trials, a_write_that_waited_too_long_is_not_applied);
 }
@@ -55,6 +56,34 @@ async fn a_dropped_send_is_in_all_views_or_in_none_and_caught_up() -> Result {
     let missed: Vec<_> = held.iter().filter(|id| !seen.contains(id)).collect();
     ensure(missed.is_empty(), format!("the client missed {missed:?}"))?;
     views_agree(&messenger, &first).await
+}
+
+async fn a_started_write_commits_and_is_in_flight_until_then() -> Result {
+    let directory = tempfile::tempdir()?;
+    let store = SqliteStore::open(&directory)?;
+    // Another connection holds the write lock, so that the store's writer waits in its transaction.
+    let other = rusqlite::Connection::open(directory.path().join("messenger.db"))?;
+    other.execute_batch("BEGIN IMMEDIATE")?;
+
+    let id = Clock::new().next_id();
+    let sent = message("alice", "bob", "dropped").with_id(id);
+    let put = store.put(id.into(), &sent);
+    let dropped = tokio::time::timeout(Duration::from_millis(200), put).await;
+    ensure(dropped.is_err(), "the write did not wait")?;
+    ensure(
+        store.in_flight() == Some(id.into()),
+        "the log key is not in flight although the write may still commit",
+    )?;
+
+    other.execute_batch("ROLLBACK")?;
+    for _ in 0..100 {
+        if store.in_flight().is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let found = store.message(sent.conversation_id(), id).await?;
+    ensure(found == Some(sent), "the started write is not there")
 }
 
 async fn a_full_queue_is_overloaded_and_writes_nothing() -> Result {
