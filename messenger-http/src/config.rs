@@ -34,6 +34,12 @@ pub struct ServiceConfig {
     /// The memory that answers may hold while their clients receive them, in bytes; further requests
     /// get 503. 64 MiB by default. Slow clients of large pages reach it first.
     pub max_response_bytes: usize,
+    /// The number of streams of events; further ones get 503. 10,000 by default. They do not count as
+    /// requests in flight, but each is an open connection.
+    pub max_followers: usize,
+    /// The time after which a stream of events is ended, shortened by up to a tenth at random. Its
+    /// client connects again, which spreads clients over servers. One hour by default.
+    pub max_follow_time: Duration,
     /// The hosts that `Host` may name, such as `chat.example` or `[::1]`, on any port; other ones
     /// get 421. By default any host.
     ///
@@ -80,6 +86,8 @@ impl Default for ServiceConfig {
             max_in_flight: 1024,
             request_timeout: Duration::from_secs(15),
             max_response_bytes: 64 * 1024 * 1024,
+            max_followers: 10_000,
+            max_follow_time: Duration::from_secs(60 * 60),
             allowed_hosts: None,
             cors_origins: Vec::new(),
             base_path: BasePath::default(),

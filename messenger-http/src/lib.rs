@@ -57,6 +57,7 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
+//! | `chat` | yes | the page at `/chat/`: a small client to try the API with |
 //! | `docs` | yes | the page at `/docs`: Swagger UI, served from memory |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

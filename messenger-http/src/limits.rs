@@ -1,5 +1,5 @@
-//! Limits that all requests share: how many are worked on at once, and how many bytes of answers
-//! wait for their clients.
+//! Limits that all requests share: requests in flight, bytes of answers that wait for their clients,
+//! and streams of events.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub(crate) struct Limits {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     max_bytes: usize,
+    followers: Arc<Semaphore>,
     instruments: Arc<Instruments>,
 }
 
@@ -20,6 +21,7 @@ impl Limits {
     pub(crate) fn new(
         max_requests: usize,
         max_bytes: usize,
+        max_followers: usize,
         instruments: Arc<Instruments>,
     ) -> Self {
         // A permit is for a byte, and one acquisition takes at most `u32::MAX` of them.
@@ -28,8 +30,15 @@ impl Limits {
             requests: Arc::new(Semaphore::new(max_requests.min(Semaphore::MAX_PERMITS))),
             bytes: Arc::new(Semaphore::new(max_bytes)),
             max_bytes,
+            followers: Arc::new(Semaphore::new(max_followers.min(Semaphore::MAX_PERMITS))),
             instruments,
         }
+    }
+
+    /// Counts one more stream of events, or returns `None` at the limit.
+    pub(crate) fn follow(&self) -> Option<Follower> {
+        let permit = Arc::clone(&self.followers).try_acquire_owned().ok()?;
+        Some(Follower { _permit: permit })
     }
 
     /// Counts one more request in flight, or returns `None` at the limit.
@@ -64,6 +73,12 @@ impl Drop for InFlight {
     }
 }
 
+/// A stream of events, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    _permit: OwnedSemaphorePermit,
+}
+
 /// Bytes of an answer that count against the budget, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct HeldBytes {
@@ -76,7 +91,7 @@ mod tests {
 
     #[test]
     fn bytes_are_given_back() {
-        let limits = Limits::new(1, 100, Arc::new(Instruments::new(Vec::new(), Vec::new())));
+        let limits = Limits::new(1, 100, 1, Arc::new(Instruments::new(Vec::new(), Vec::new())));
         let large = limits.hold(1_000_000);
         assert!(large.is_some(), "one answer is always possible");
         assert!(limits.hold(1).is_none());

@@ -82,6 +82,7 @@ impl MessengerService {
         let limits = Limits::new(
             config.max_in_flight,
             config.max_response_bytes,
+            config.max_followers,
             Arc::clone(&instruments),
         );
         let base = config.base_path.clone();
@@ -93,7 +94,8 @@ impl MessengerService {
         }
     }
 
-    /// Makes `/health/ready` say that the server is stopping. Everything else is answered as before.
+    /// Makes `/health/ready` say that the server is stopping, and ends all streams of events, whose
+    /// clients connect again elsewhere. Everything else is answered as before.
     /// [`serve`](crate::serve()) calls it.
     pub fn begin_shutdown(&self) {
         self.shared.state.stop();
@@ -376,8 +378,8 @@ fn finish(
         head.status,
         StatusCode::NOT_MODIFIED | StatusCode::NO_CONTENT
     );
-    if has_length {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if let Some(length) = body.len().filter(|_| has_length) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let body = match *method {
         Method::HEAD => Body::default(),

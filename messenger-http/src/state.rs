@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use messenger_core::{Error, ErrorKind, Messenger};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) document: Document,
     /// Writes, which outlive their requests.
     pub(crate) writes: TaskTracker,
-    stopping: AtomicBool,
+    stopping: CancellationToken,
 }
 
 /// The end of a write.
@@ -46,7 +46,7 @@ impl State {
             limits,
             document,
             writes: TaskTracker::new(),
-            stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
         }
     }
 
@@ -56,11 +56,16 @@ impl State {
     }
 
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.cancel();
+    }
+
+    /// Returns a token that is cancelled when the server begins to stop.
+    pub(crate) fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopping.is_cancelled()
     }
 
     /// Runs a write in a task of its own: it goes on when the client leaves, or when its time is

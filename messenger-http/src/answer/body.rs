@@ -88,6 +88,8 @@ pub(crate) enum Payload {
     Owned(Vec<u8>),
     /// A problem document, or memory that all answers share: does not count.
     Free(Bytes),
+    /// A stream, whose pieces are made as the client takes them: does not count, and has no length.
+    Stream(Body),
 }
 
 impl Payload {
@@ -95,10 +97,12 @@ impl Payload {
         Self::Free(Bytes::new())
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Returns the length, unless it is a stream.
+    pub(crate) fn len(&self) -> Option<usize> {
         match self {
-            Self::Owned(bytes) => bytes.len(),
-            Self::Free(bytes) => bytes.len(),
+            Self::Owned(bytes) => Some(bytes.len()),
+            Self::Free(bytes) => Some(bytes.len()),
+            Self::Stream(_) => None,
         }
     }
 
@@ -106,7 +110,7 @@ impl Payload {
     pub(crate) fn held(&self) -> usize {
         match self {
             Self::Owned(bytes) => bytes.capacity(),
-            Self::Free(_) => 0,
+            Self::Free(_) | Self::Stream(_) => 0,
         }
     }
 
@@ -130,6 +134,7 @@ impl Payload {
             }
             (Self::Owned(bytes), None) => Bytes::from(bytes).into(),
             (Self::Free(bytes), _) => bytes.into(),
+            (Self::Stream(body), _) => body,
         }
     }
 }

@@ -4,8 +4,11 @@
 //! together. A new call is a `static` in its file and a line in [`CALLS`].
 
 mod change;
+#[cfg(feature = "chat")]
+mod chat;
 mod conversations;
 mod documentation;
+mod events;
 mod messages;
 mod operations;
 
@@ -21,9 +24,11 @@ pub(crate) static CALLS: &[&Call] = &[
     &messages::GET,
     &messages::EDIT,
     &messages::UNSEND,
+    &events::OF_MESSAGES,
     &conversations::LIST,
     &conversations::GET,
     &conversations::MARK_READ,
+    &events::OF_CONVERSATIONS,
     &operations::LIVE,
     &operations::READY,
     &operations::METRICS,
@@ -34,6 +39,10 @@ pub(crate) static CALLS: &[&Call] = &[
     &documentation::swagger::PAGE,
     #[cfg(feature = "docs")]
     &documentation::swagger::FILE,
+    #[cfg(feature = "chat")]
+    &chat::PAGE,
+    #[cfg(feature = "chat")]
+    &chat::FILE,
 ];
 
 pub(crate) static ROUTER: LazyLock<Router> = LazyLock::new(|| Router::new(CALLS));

@@ -16,7 +16,9 @@ use crate::route::{Call, Content, Group, Success, Verb};
 use crate::schema::Schema;
 
 /// The path that `/` leads to.
-const FIRST: &str = if cfg!(feature = "docs") {
+const FIRST: &str = if cfg!(feature = "chat") {
+    "/chat/"
+} else if cfg!(feature = "docs") {
     "/docs"
 } else {
     "/openapi.json"
@@ -27,14 +29,14 @@ pub(super) static START: Call = Call {
     verb: Verb::Get,
     path: "/",
     group: Group::Documentation,
-    summary: "Go to the documentation",
+    summary: "Go to the first page",
     description: "For people who open the server in a browser.",
     query: &[],
     headers: &[],
     body: None,
     success: Success {
         status: StatusCode::SEE_OTHER,
-        description: "The documentation is elsewhere.",
+        description: "The page is elsewhere.",
         content: Content::None,
         headers: &[&LOCATION],
     },
@@ -52,7 +54,7 @@ fn start(request: &Request<'_>) -> Result<Answer, Problem> {
 
 static LOCATION: HeaderDoc = HeaderDoc {
     name: "Location",
-    description: "The path of the documentation.",
+    description: "The path of the page.",
     required: true,
     schema: || json!({"type": "string", "format": "uri-reference"}),
 };
