@@ -10,11 +10,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, ensure};
 use benches::resident::resident_bytes;
 use clap::Parser;
-use examples::generate::{DEFAULT_SEED, Plan, Sizes};
 use hdrhistogram::Histogram;
 use indicatif::ProgressBar;
 use messenger_core::{HistoryQuery, InboxQuery, Limit, Messenger, Timestamp, UserId};
 use messenger_memory::MemoryStore;
+use messenger_server::generate::{DEFAULT_SEED, Plan, Sizes, user_id};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -219,6 +219,6 @@ impl Users {
     }
 
     fn any(&mut self) -> UserId {
-        UserId::from(self.rng.random_range(1..=self.count))
+        user_id(self.rng.random_range(1..=self.count))
     }
 }

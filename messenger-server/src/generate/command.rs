@@ -1,73 +1,72 @@
-//! Fills a store with test data: `cargo run --example generate -- --help`.
+//! `messenger-server generate`: fills a store with test data.
 
-use std::fmt::Write;
-use std::process::ExitCode;
+use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Parser;
-use examples::generate::{DEFAULT_SEED, Plan, Sizes, generate};
-use examples::program;
-use examples::store::{StoreArgs, StoreKind};
+use clap::Args;
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use messenger_core::{Messenger, Timestamp};
 
-/// Fills a store with test data: users who write to each other over the past weeks.
+use super::{DEFAULT_SEED, Plan, Sizes, generate, user_id};
+use crate::store::{StoreArguments, StoreKind};
+
+/// Fills a store with test data: users who wrote to each other over the past weeks.
 ///
-/// The same sizes, seed and time give the same messages with the same ids. So a run that was cut
-/// off can be repeated, and adds only what is missing. (For millions, build with --release.)
-#[derive(Debug, Parser)]
-#[command(name = "generate")]
-struct Arguments {
-    /// How many users there are, called 1, 2, 3 and so on.
+/// The same sizes, seed and time give the same messages with the same ids. So an interrupted run can
+/// be repeated, and adds only what is missing. (For millions of messages, build with --release.)
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Number of users: alice, bob and so on, from the 33rd on user33, user34 and so on.
     #[arg(long, default_value_t = Sizes::default().users, value_name = "NUMBER")]
     users: u64,
 
-    /// How many pairs of them write to each other.
+    /// Number of pairs of them that write to each other.
     #[arg(long, default_value_t = Sizes::default().conversations, value_name = "NUMBER")]
     conversations: u64,
 
-    /// How many messages they write, all together.
+    /// Number of messages in all conversations together.
     #[arg(long, default_value_t = Sizes::default().messages, value_name = "NUMBER")]
     messages: u64,
 
-    /// How many days the messages reach back.
+    /// Number of days over which the messages spread.
     #[arg(long, default_value_t = Sizes::default().days, value_name = "NUMBER")]
     days: u64,
 
-    /// What the random choices follow from.
+    /// Seed of the random choices.
     #[arg(long, default_value_t = DEFAULT_SEED, value_name = "NUMBER")]
     seed: u64,
 
-    /// The time before which all messages lie: RFC 3339, not in the future. Else the last midnight
-    /// (UTC), so that a run can be repeated on the same day without it.
+    /// Time before which all messages lie: RFC 3339, not in the future. The default is the last
+    /// midnight (UTC), so that a run can be repeated on the same day without this flag.
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
 
-    /// How many writes are under way at once.
+    /// Number of concurrent writes.
     #[arg(long, default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
     #[command(flatten)]
-    store: StoreArgs,
+    store: StoreArguments,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    program::end(run(program::arguments()).await)
-}
-
-async fn run(arguments: Arguments) -> Result<()> {
+/// Fills the store that the arguments name.
+pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let plan = arguments.plan()?;
-    arguments.describe(&plan);
-
+    for variable in arguments.store.ignored_variables() {
+        let _ = writeln!(
+            io::stderr(),
+            "warning: {variable} is set, but has no effect without --store cassandra"
+        );
+    }
     let messenger = Messenger::new(arguments.store.open().await?);
+    let _ = write!(io::stdout(), "{}", arguments.description(&plan));
     let mut progress = Progress::new(plan.sizes().messages);
     let concurrency = arguments.concurrency.into();
     generate(&messenger, &plan, concurrency, || progress.advance())
         .await
-        .context("cut off; the same flags go on with it")?;
-    println!("{}", progress.finish());
+        .context("interrupted; run it again with the same flags to continue")?;
+    let _ = writeln!(io::stdout(), "{}", progress.finish());
     Ok(())
 }
 
@@ -87,28 +86,29 @@ impl Arguments {
         Plan::new(sizes, self.seed, until)
     }
 
-    /// Says what will be made, and how the same is made again on another day.
-    fn describe(&self, plan: &Plan) {
+    /// Says what is generated, and how to generate the same on another day.
+    fn description(&self, plan: &Plan) -> String {
         let Sizes {
             users,
             conversations,
             messages,
             days,
         } = plan.sizes();
-        let (store, since, until) = (self.store.kind(), plan.since(), plan.until());
-        println!(
-            "{messages} messages in {conversations} conversations of the users 1 to {users}, \
-             {since} to {until}, into the {} store",
+        let (store, since, until) = (self.store.kind, plan.since(), plan.until());
+        let mut text = format!(
+            "{messages} messages in {conversations} conversations of {users} users ({} to {}), \
+             {since} to {until}, into the {} store\n\
+             the same again: --users {users} --conversations {conversations} \
+             --messages {messages} --days {days} --seed {} --until {until}\n",
+            user_id(1),
+            user_id(users),
             store.name(),
-        );
-        println!(
-            "the same again: --users {users} --conversations {conversations} \
-             --messages {messages} --days {days} --seed {} --until {until}",
             self.seed,
         );
         if store == StoreKind::Memory {
-            println!("the memory store ends with this program: only the rate is left of it");
+            text += "the memory store ends with this program: this run only measures the rate\n";
         }
+        text
     }
 }
 
@@ -118,7 +118,7 @@ fn last_midnight() -> Timestamp {
     now.saturating_sub(Duration::from_millis(since_midnight))
 }
 
-/// A bar with the rate and the time left; where there is no terminal, a line now and then.
+/// A bar with the rate and the time left; without a terminal, a line every few seconds.
 struct Progress {
     bar: ProgressBar,
     start: Instant,
@@ -133,9 +133,12 @@ impl Progress {
             "{wide_bar} {human_pos}/{human_len} messages, {rate}, {eta} left",
         )
         .expect("the template is well-formed")
-        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            let _ = write!(out, "{:.0}/s", state.per_sec());
-        });
+        .with_key(
+            "rate",
+            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            },
+        );
         let now = Instant::now();
         Self {
             bar: ProgressBar::new(messages).with_style(style),
@@ -148,7 +151,8 @@ impl Progress {
         self.bar.inc(1);
         if self.bar.is_hidden() && self.last_line.elapsed() >= Self::BETWEEN_LINES {
             self.last_line = Instant::now();
-            eprintln!("{}, {} left", self.so_far(), HumanDuration(self.left()));
+            let left = HumanDuration(self.left());
+            let _ = writeln!(io::stderr(), "{}, {left} left", self.so_far());
         }
     }
 
@@ -164,7 +168,7 @@ impl Progress {
         format!("{messages} messages in {seconds:.1} s, {rate:.0}/s")
     }
 
-    /// The time that is left at the rate so far.
+    /// Returns the time left at the rate so far.
     fn left(&self) -> Duration {
         let (done, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         self.start

@@ -1,15 +1,16 @@
-//! Runs the example programs.
+//! Runs programs, and talks to them as a terminal does.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An example, to be run with no variable of ours but those that the test sets.
-pub(crate) fn example(name: &str) -> Command {
-    let mut command = Command::new(path_of(name));
+/// Returns a command that runs the program without any of our variables but those that the test
+/// sets.
+pub(crate) fn program(path: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(path);
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("MESSENGER_") {
             command.env_remove(variable);
@@ -19,38 +20,20 @@ pub(crate) fn example(name: &str) -> Command {
     command
 }
 
-/// `cargo test` builds the examples of its package, next to the tests.
-fn path_of(example: &str) -> PathBuf {
-    let file = format!("{example}{}", std::env::consts::EXE_SUFFIX);
-    let path = target_dir().join("examples").join(file);
-    assert!(
-        path.exists(),
-        "the example {example} is not built: run `cargo build -p examples --examples`"
-    );
-    path
-}
-
-/// Where cargo puts what it builds, in this profile.
-pub(crate) fn target_dir() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
-    let dir = test.ancestors().nth(2).expect("tests are in deps");
-    dir.to_owned()
-}
-
-/// What an example that ends by itself did.
+/// The result of a program that ended by itself.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Runs an example to its end.
+/// Runs a program to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     let Output {
         status,
         stdout,
         stderr,
-    } = command.output().expect("the example starts");
+    } = command.output().expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("programs write UTF-8");
     Ended {
         status,
@@ -60,14 +43,14 @@ pub(crate) fn run(command: &mut Command) -> Ended {
 }
 
 impl Ended {
-    /// What it wrote, if all went well.
+    /// Returns what it wrote to standard output. Panics if it failed.
     #[track_caller]
     pub(crate) fn success(self) -> String {
         assert!(self.status.success(), "{}\n{}", self.stdout, self.stderr);
         self.stdout
     }
 
-    /// What it complained about, if it failed without having done anything.
+    /// Returns what it wrote to standard error. Panics if it succeeded or did anything else.
     #[track_caller]
     pub(crate) fn failure(self) -> String {
         assert!(!self.status.success(), "it succeeded: {}", self.stdout);
@@ -76,17 +59,17 @@ impl Ended {
     }
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 #[track_caller]
-pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < PATIENCE, "it does not come");
+    while !condition() {
+        assert!(start.elapsed() < TIMEOUT, "the condition never held");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// A program that runs until it is told to stop. It does not outlive its test.
+/// A program that runs until it is stopped. It does not outlive its test.
 pub(crate) struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -100,13 +83,13 @@ fn line_of(output: &mut impl BufRead) -> String {
 }
 
 impl Running {
-    /// Starts an example.
+    /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the example starts");
+            .expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is a pipe"));
         let stderr = BufReader::new(child.stderr.take().expect("it is a pipe"));
         Self {
@@ -116,7 +99,7 @@ impl Running {
         }
     }
 
-    /// The next line of its standard output.
+    /// Returns the next line of its standard output.
     pub(crate) fn line(&mut self) -> String {
         let line = line_of(&mut self.stdout);
         if line.is_empty() {
@@ -125,12 +108,12 @@ impl Running {
         line
     }
 
-    /// The next line of its standard error.
+    /// Returns the next line of its standard error.
     pub(crate) fn log_line(&mut self) -> String {
         line_of(&mut self.stderr)
     }
 
-    /// All that is left on its standard error, once it has ended.
+    /// Waits until it ends, and returns the rest of its standard error.
     pub(crate) fn log(&mut self) -> String {
         let mut text = String::new();
         self.stderr.read_to_string(&mut text).expect("UTF-8");
@@ -139,9 +122,19 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, signal: &str) {
+        self.signals(&[signal]);
+    }
+
+    /// Sends signals at once, one after the other.
+    pub(crate) fn signals(&self, signals: &[&str]) {
+        let pid = self.child.id().to_string();
         let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", signal])
-            .arg(self.child.id().to_string())
+            .args([
+                "-c",
+                "for signal; do kill -s \"$signal\" \"$0\"; done",
+                &pid,
+            ])
+            .args(signals)
             .status();
         assert!(status.expect("there is a shell").success());
     }
@@ -153,7 +146,7 @@ impl Running {
         self.child.wait().expect("it is our child")
     }
 
-    /// Whether it still runs.
+    /// Returns whether it still runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }

@@ -1,13 +1,15 @@
-//! One conversation: who writes what when, one message after another.
+//! One conversation: who writes what, and when.
 
 use messenger_core::{Import, NewMessage, Timestamp, UserId};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
+use super::dialogue::Dialogue;
+use super::people::{Language, language, user_id};
 use super::rhythm::{activity_until, millis_at};
-use super::text;
 
-/// What a conversation is made from. Its messages follow from this alone, so they need not be kept.
+/// What a conversation is generated from. Its messages follow from this alone, so they need not be
+/// kept.
 #[derive(Clone, Debug)]
 pub(super) struct Seedling {
     pub(super) seed: u64,
@@ -20,12 +22,13 @@ pub(super) struct Seedling {
 
 /// The messages of one conversation, oldest first.
 ///
-/// They come in bursts: somebody opens, the two write back and forth within minutes, then nothing
-/// for hours or days. Each burst lies in a stretch of the conversation's time that is as long as
-/// the burst's share of the messages, measured in activity, so that nights are quiet.
+/// They come in bursts. A burst is one dialogue: the two write back and forth within minutes, then
+/// nothing follows for hours or days. Each burst lies in a stretch of the conversation's time that
+/// is as long as the burst's share of the messages, measured in activity, so that nights are quiet.
 #[derive(Clone, Debug)]
 pub(super) struct Conversation {
     users: [UserId; 2],
+    languages: [Language; 2],
     seed: u64,
     rng: Xoshiro256PlusPlus,
     /// When it begins and ends, in activity.
@@ -33,13 +36,19 @@ pub(super) struct Conversation {
     end: u64,
     messages: u64,
     made: u64,
-    /// The times of the present burst that are still to come, the next one last.
-    burst: Vec<u64>,
-    opening: bool,
-    /// Who wrote last, and when; how many messages before had this same millisecond.
-    writer: usize,
+    /// The lines of the current burst that are still to come, the next one last.
+    burst: Vec<Line>,
+    /// Milliseconds of the last message, and the number of messages before it in the same one.
     last_millis: u64,
     sequence: u16,
+}
+
+/// A line of a burst.
+#[derive(Clone, Debug)]
+struct Line {
+    millis: u64,
+    writer: usize,
+    text: String,
 }
 
 impl Conversation {
@@ -53,24 +62,44 @@ impl Conversation {
         let quiet: u64 = rng.random_range(0..1000);
         let asleep = share(span, quiet * quiet * quiet / 1_000_000 * 2 / 5);
         Self {
-            users: seedling.users.map(UserId::from),
+            users: seedling.users.map(user_id),
+            languages: seedling.users.map(language),
             seed: seedling.seed,
-            writer: rng.random_range(0..2),
             rng,
             begin: since + young,
             end: until - asleep,
             messages: seedling.messages,
             made: 0,
             burst: Vec::new(),
-            opening: true,
             last_millis: 0,
             sequence: 0,
         }
     }
 
-    /// Draws the times of the next burst.
+    /// Generates the next burst.
     fn next_burst(&mut self) {
-        let len = self.rng.random_range(1..=12).min(self.messages - self.made);
+        let dialogue = Dialogue::choose(self.languages, &mut self.rng);
+        let first = self.rng.random_range(0..2);
+        let len = (dialogue.len() as u64).min(self.messages - self.made);
+        let times = self.burst_times(len);
+        let lines = times.into_iter().enumerate().map(|(line, millis)| {
+            let writer = match dialogue.is_by_first(line) {
+                true => first,
+                false => 1 - first,
+            };
+            let text = dialogue.text(line, self.languages[writer]);
+            Line {
+                millis,
+                writer,
+                text,
+            }
+        });
+        self.burst = lines.collect();
+        self.burst.reverse();
+    }
+
+    /// Draws the times of a burst of this length.
+    fn burst_times(&mut self, len: u64) -> Vec<u64> {
         let [from, to] = [self.made, self.made + len].map(|made| {
             let passed = u128::from(self.end - self.begin) * u128::from(made);
             self.begin + (passed / u128::from(self.messages)) as u64
@@ -93,21 +122,19 @@ impl Conversation {
             true => offset,
             false => (u128::from(offset) * u128::from(room) / u128::from(needed)) as u64,
         };
-        self.burst = offsets
+        offsets
             .into_iter()
-            .rev()
             .map(|offset| start + squeezed(offset))
-            .collect();
-        self.opening = true;
+            .collect()
     }
 
-    /// How long a reply takes: seconds mostly, minutes at times.
+    /// Draws the time until a reply, in milliseconds: mostly seconds, sometimes minutes.
     fn pause(&mut self) -> u64 {
         let slowness: u64 = self.rng.random_range(1..=1000);
         3_000 + slowness * slowness * slowness / 1_000_000 * 240
     }
 
-    /// The place among the messages of the same millisecond.
+    /// Returns the place among the messages of the same millisecond.
     fn sequence_at(&mut self, millis: u64) -> u16 {
         self.sequence = if millis == self.last_millis {
             self.sequence.saturating_add(1)
@@ -129,18 +156,14 @@ impl Iterator for Conversation {
         if self.burst.is_empty() {
             self.next_burst();
         }
-        let millis = self.burst.pop()?;
-        let text = if std::mem::take(&mut self.opening) {
-            text::opening(&mut self.rng)
-        } else {
-            text::reply(&mut self.rng)
-        };
-        if self.rng.random_ratio(2, 3) {
-            self.writer = 1 - self.writer;
-        }
-        let [sender, receiver] = [self.writer, 1 - self.writer].map(|at| self.users[at].clone());
+        let Line {
+            millis,
+            writer,
+            text,
+        } = self.burst.pop()?;
+        let [sender, receiver] = [writer, 1 - writer].map(|at| self.users[at].clone());
         let message = NewMessage::new(sender, receiver, text)
-            .expect("the users differ and the text has a fair length");
+            .expect("the users differ and every text is a valid content");
         let created_at = Timestamp::from_millis(millis).expect("it lies before `until`");
         let source_id = format!("generate:{}:{}", self.seed, self.made);
         let sequence = self.sequence_at(millis);
@@ -160,7 +183,7 @@ impl Iterator for Conversation {
 
 impl ExactSizeIterator for Conversation {}
 
-/// So many thousandths of a span.
+/// Returns this many thousandths of a span.
 fn share(span: u64, thousandths: u64) -> u64 {
     span / 1000 * thousandths
 }

@@ -1,4 +1,4 @@
-//! As much of an HTTP client as the tests need.
+//! A small HTTP client.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// An answer of the server.
+/// A response of the server.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: String,
@@ -14,20 +14,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Returns the body as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 }
 
-/// A request that is under way.
+/// A request in flight.
 pub(crate) struct Request {
     stream: TcpStream,
 }
 
 impl Request {
-    /// Connects and sends the beginning of a request.
+    /// Connects and sends the first part of a request.
     pub(crate) fn begin(address: &str, beginning: &str) -> Self {
         let mut stream = TcpStream::connect(address).expect("the server listens");
         stream
@@ -39,7 +39,7 @@ impl Request {
         Self { stream }
     }
 
-    /// Sends the rest and reads the answer, after which the server closes.
+    /// Sends the rest and reads the response, after which the server closes the connection.
     pub(crate) fn finish(mut self, rest: &str) -> Answer {
         self.stream
             .write_all(rest.as_bytes())
@@ -59,13 +59,13 @@ impl Request {
     }
 }
 
-/// The answer to a GET.
+/// Returns the response to a GET.
 pub(crate) fn get(address: &str, path: &str) -> Answer {
     let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     Request::begin(address, &head).finish("")
 }
 
-/// The head of a POST with a body of this length.
+/// Returns the head of a POST with a body of this length.
 pub(crate) fn head_of_post(address: &str, path: &str, len: usize) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
@@ -73,7 +73,7 @@ pub(crate) fn head_of_post(address: &str, path: &str, len: usize) -> String {
     )
 }
 
-/// The answer to a POST of JSON.
+/// Returns the response to a POST of JSON.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Answer {
     let head = head_of_post(address, path, body.len());
     Request::begin(address, &head).finish(body)

@@ -2,12 +2,12 @@
 
 use futures_util::TryStreamExt as _;
 use messenger_cassandra::{CassandraConfig, CassandraStore};
-use messenger_core::{Message, Messenger, UserId};
+use messenger_core::{Message, Messenger};
 use messenger_memory::MemoryStore;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use examples::generate::{Plan, Sizes, generate};
+use messenger_server::generate::{Plan, Sizes, generate, user_id};
 
 use crate::client::{get, post};
 use crate::node::Node;
@@ -28,8 +28,8 @@ pub(crate) const CASES: &[Case] = &[
         a_repeated_run_of_generate_adds_nothing,
     ),
     (
-        "what_is_wrong_with_the_cluster_is_told",
-        what_is_wrong_with_the_cluster_is_told,
+        "a_problem_with_the_cluster_is_one_line",
+        a_problem_with_the_cluster_is_one_line,
     ),
 ];
 
@@ -43,7 +43,7 @@ struct Server {
 
 impl Server {
     fn start(node: &Node, keyspace: &str, flags: &[&str]) -> Self {
-        let mut command = node.example("server", keyspace);
+        let mut command = node.program(keyspace);
         let mut process = Running::start(command.args(["--listen=127.0.0.1:0"]).args(flags));
         let line = process.line();
         assert!(line.ends_with("store: cassandra)\n"), "{line}");
@@ -63,7 +63,7 @@ impl Server {
         answer.json()
     }
 
-    /// Stops it, and gives what it has logged.
+    /// Stops it, and returns its log.
     #[track_caller]
     fn stop(mut self) -> String {
         self.process.signal("TERM");
@@ -75,7 +75,7 @@ impl Server {
 }
 
 fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
-    let server = Server::start(node, "examples_server", &NEW);
+    let server = Server::start(node, "server_restart", &NEW);
     assert_eq!(server.get("/health/ready")["status"], "ok");
     let body = r#"{"sender_id": "ann", "receiver_id": "ben", "content": "Do you keep this?"}"#;
     let sent = post(&server.address, "/api/messages/", body);
@@ -88,7 +88,7 @@ fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
     );
     server.stop();
 
-    let server = Server::start(node, "examples_server", &[]);
+    let server = Server::start(node, "server_restart", &[]);
     let conversation = message["conversation_id"].as_str().unwrap();
     let history = server.get(&format!("/api/messages/conversation/{conversation}"));
     assert_eq!(history["data"][0], message);
@@ -99,14 +99,14 @@ fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
 
 fn demo_data_is_added_once(node: &Node) {
     let flags = [&NEW[..], &["--demo"]].concat();
-    let server = Server::start(node, "examples_demo", &flags);
-    let inbox = server.get("/api/conversations/user/1");
+    let server = Server::start(node, "server_demo", &flags);
+    let inbox = server.get("/api/conversations/user/alice");
     assert!(!inbox["data"][0].is_null());
     server.stop();
 
-    let server = Server::start(node, "examples_demo", &flags);
+    let server = Server::start(node, "server_demo", &flags);
     assert_eq!(
-        server.get("/api/conversations/user/1")["data"],
+        server.get("/api/conversations/user/alice")["data"],
         inbox["data"]
     );
     let log = server.stop();
@@ -131,11 +131,11 @@ fn a_repeated_run_of_generate_adds_nothing(node: &Node) {
     assert_eq!(planned.len(), 90);
 
     for _ in 0..2 {
-        let mut command = node.example("generate", "examples_generate");
+        let mut command = node.generate("server_generate");
         run(command.args(NEW).args(flags.split(' '))).success();
         let stored = runtime.block_on(async {
             let config =
-                CassandraConfig::new(node.address().split(',')).with_keyspace("examples_generate");
+                CassandraConfig::new(node.address().split(',')).with_keyspace("server_generate");
             let store = CassandraStore::connect(&config).await.unwrap();
             messages(&Messenger::new(store)).await
         });
@@ -143,11 +143,11 @@ fn a_repeated_run_of_generate_adds_nothing(node: &Node) {
     }
 }
 
-/// All messages of the users 1 to 5, in the order of their ids.
+/// Returns all messages of the first five users, in the order of their ids.
 async fn messages(messenger: &Messenger) -> Vec<Message> {
     let mut messages = Vec::new();
     for user in 1..=5 {
-        let inbox = messenger.inbox_stream(UserId::from(user));
+        let inbox = messenger.inbox_stream(user_id(user));
         let inbox: Vec<_> = inbox.try_collect().await.unwrap();
         for conversation in inbox {
             let history = messenger.history_stream(conversation.id());
@@ -159,7 +159,7 @@ async fn messages(messenger: &Messenger) -> Vec<Message> {
     messages
 }
 
-fn what_is_wrong_with_the_cluster_is_told(node: &Node) {
+fn a_problem_with_the_cluster_is_one_line(node: &Node) {
     for (flags, complaint) in [
         (&["--cassandra-keyspace=nothing_here"][..], "with --migrate"),
         (&["--cassandra-datacenter=nowhere"], "no datacenter nowhere"),
@@ -176,14 +176,18 @@ fn what_is_wrong_with_the_cluster_is_told(node: &Node) {
             "9 replicas",
         ),
     ] {
-        let mut command = crate::process::example("server");
+        let mut command = crate::messenger_server();
         command
             .env("MESSENGER_STORE", "cassandra")
             .env("MESSENGER_CASSANDRA_NODES", node.address())
-            .args(["--listen=127.0.0.1:0", "--log=off"])
+            .arg("--listen=127.0.0.1:0")
             .args(flags);
         let error = run(&mut command).failure();
-        assert!(error.starts_with("error: no Cassandra store: "), "{error}");
+        assert!(
+            error.starts_with("error: cannot open the Cassandra store: "),
+            "{error}"
+        );
         assert!(error.contains(complaint), "{flags:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{flags:?}: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! How much is made, and which users talk to each other.
+//! The plan of the test data: its sizes, and which users talk to each other.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,34 +9,40 @@ use rand::SeedableRng as _;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use super::conversation::{Conversation, Seedling};
+use super::people::NAMED;
 
-/// What to make: so many messages, in so many conversations, between so many users, over so many
-/// days.
+/// Number of users with whom the first user has a conversation, if there are as many.
+const CONTACTS_OF_FIRST: u64 = 30;
+
+/// Additional messages of the first conversation, if there are enough.
+const LONG_CONVERSATION: u64 = 240;
+
+/// The sizes of the test data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// The users are called 1, 2, 3 and so on.
+    /// Number of users; [`user_id`](super::user_id) names them.
     pub users: u64,
-    /// Conversations are between random pairs, each pair at most once.
+    /// Number of conversations, each between another pair of users.
     pub conversations: u64,
-    /// All messages together; each conversation gets at least one.
+    /// Number of messages in all conversations together; each has at least one.
     pub messages: u64,
-    /// How many days the messages reach back.
+    /// Number of days over which the messages spread.
     pub days: u64,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            users: 10,
-            conversations: 15,
-            messages: 600,
+            users: NAMED,
+            conversations: 75,
+            messages: 2_000,
             days: 21,
         }
     }
 }
 
-/// Test data that is still to be made. The same sizes, seed and `until` give the same messages
-/// with the same ids, on every machine and in whatever order they are imported.
+/// Test data that can be generated. The same sizes, seed and `until` give the same messages with the
+/// same ids, on every machine and in whatever order they are imported.
 #[derive(Clone, Debug)]
 pub struct Plan {
     sizes: Sizes,
@@ -46,14 +52,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans messages of these sizes, none of them at `until` or later.
+    /// Plans messages of these sizes, all of them before `until`.
     ///
     /// # Errors
     ///
-    /// When the sizes contradict each other; it names them as the flags of `generate`.
+    /// If the sizes contradict each other; the error names them as the flags of `generate`.
     pub fn new(sizes: Sizes, seed: u64, until: Timestamp) -> Result<Self> {
         sizes.check()?;
-        let pairs = random_pairs(sizes, seed)?;
+        let pairs = choose_pairs(sizes, seed)?;
         Ok(Self {
             sizes,
             seed,
@@ -62,25 +68,26 @@ impl Plan {
         })
     }
 
-    /// How much will be made.
+    /// Returns the sizes.
     pub fn sizes(&self) -> Sizes {
         self.sizes
     }
 
-    /// The time before which all messages lie.
+    /// Returns the time before which all messages lie.
     pub fn until(&self) -> Timestamp {
         self.until
     }
 
-    /// The time of the oldest message, or somewhat before it.
+    /// Returns a time at or before the oldest message.
     pub fn since(&self) -> Timestamp {
         let days = Duration::from_hours(24 * self.sizes.days);
         self.until.saturating_sub(days)
     }
 
-    /// The messages. Of a conversation the newest comes first and then the others in their order;
-    /// conversations come side by side, a few hundred at a time, so that the writes spread over a
-    /// store's partitions.
+    /// Returns the messages.
+    ///
+    /// A conversation's newest message comes first, then the others from the oldest on. A few
+    /// hundred conversations are interleaved, so that the writes spread over a store's partitions.
     pub fn messages(&self) -> impl Iterator<Item = Import> + Send + use<> {
         let plan = self.clone();
         let conversations =
@@ -102,20 +109,26 @@ impl Plan {
         })
     }
 
-    /// Conversations differ: from half the average to one and a half of it, and the sum is exact.
+    /// Returns the number of messages of a conversation.
+    ///
+    /// The first conversation is a long one. Apart from that, conversations have between half the
+    /// average and one and a half of it, and the sum is exact.
     fn messages_of(&self, index: u64) -> u64 {
         let Sizes {
             conversations,
             messages,
             ..
         } = self.sizes;
-        // What the first so many conversations have of what is left after one message each.
-        let first = |n: u64| {
+        let left = messages - conversations;
+        let long = (left / 4).min(LONG_CONVERSATION);
+        // The share of the first n conversations in what is left after one message each.
+        let share_of_first = |n: u64| {
             let (n, all) = (u128::from(n), u128::from(conversations));
-            let left = u128::from(messages - conversations);
+            let left = u128::from(left - long);
             (left * n * (n + all) / (2 * all * all)) as u64
         };
-        1 + first(index + 1) - first(index)
+        let share = share_of_first(index + 1) - share_of_first(index);
+        1 + share + if index == 0 { long } else { 0 }
     }
 }
 
@@ -131,7 +144,7 @@ impl Sizes {
             (2..=1_000_000_000).contains(&users),
             "--users must be 2 to 1000000000, not {users}"
         );
-        let pairs = users * (users - 1) / 2;
+        let pairs = all_pairs(users);
         ensure!(
             (1..=pairs).contains(&conversations),
             "--conversations must be 1 to {pairs} with {users} users (each pair has one), \
@@ -149,36 +162,62 @@ impl Sizes {
     }
 }
 
-/// A random choice out of all pairs. This is what takes memory: 16 bytes for each conversation.
-fn random_pairs(sizes: Sizes, seed: u64) -> Result<Vec<[u64; 2]>> {
-    let all = usize::try_from(sizes.users * (sizes.users - 1) / 2)?;
-    let wanted = usize::try_from(sizes.conversations)?;
+/// Chooses the pairs of users who have a conversation.
+///
+/// The first user has many conversations, the first of them with the second user; all other pairs
+/// are drawn at random. This is what takes memory: 16 bytes per conversation.
+fn choose_pairs(sizes: Sizes, seed: u64) -> Result<Vec<[u64; 2]>> {
+    let popular = CONTACTS_OF_FIRST
+        .min(sizes.users - 1)
+        .min(sizes.conversations.div_ceil(2));
+    let contacts: Vec<[u64; 2]> = (2..2 + popular).map(|other| [1, other]).collect();
+    let taken: Vec<u64> = contacts.iter().copied().map(number_of).collect();
+
+    let others = usize::try_from(all_pairs(sizes.users) - popular)?;
+    let wanted = usize::try_from(sizes.conversations - popular)?;
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let chosen = rand::seq::index::sample(&mut rng, all, wanted);
-    Ok(chosen.into_iter().map(|index| pair(index as u64)).collect())
+    let drawn = rand::seq::index::sample(&mut rng, others, wanted);
+    let drawn = drawn.into_iter().map(|index| {
+        // The numbers that are taken are ascending; each one moves those above it.
+        let number = taken.iter().fold(index as u64, |number, &taken| {
+            number + u64::from(taken <= number)
+        });
+        pair(number)
+    });
+    Ok(contacts.into_iter().chain(drawn).collect())
 }
 
-/// The pair with this number: 1-2, 1-3, 2-3, 1-4, 2-4, 3-4, 1-5 and so on.
+/// Returns the number of pairs among this many users.
+fn all_pairs(users: u64) -> u64 {
+    users * (users - 1) / 2
+}
+
+/// Returns the number of a pair: the inverse of [`pair`].
+fn number_of([smaller, greater]: [u64; 2]) -> u64 {
+    all_pairs(greater - 1) + smaller - 1
+}
+
+/// Returns the pair with this number: 1-2, 1-3, 2-3, 1-4, 2-4, 3-4, 1-5 and so on.
 fn pair(index: u64) -> [u64; 2] {
     // The greater one of a pair is the greatest n with n(n-1)/2 <= index, counted from 0.
     let mut greater = u64::midpoint(1, (8 * index + 1).isqrt());
-    if greater * (greater - 1) / 2 > index {
+    if all_pairs(greater) > index {
         greater -= 1;
     }
-    let smaller = index - greater * (greater - 1) / 2;
+    let smaller = index - all_pairs(greater);
     [smaller + 1, greater + 1]
 }
 
-/// The newest message before all others: with that in, no other one changes an inbox, so that on
-/// Cassandra no conversation moves from epoch to epoch and leaves a tombstone in each. It costs
-/// making the messages twice, which is little beside writing them, and no memory.
+/// Returns the newest message before all others. Once it is in the store, no other one changes an
+/// inbox, so that on Cassandra no conversation moves from epoch to epoch and leaves a tombstone in
+/// each. Messages are generated twice for it, which costs little next to writing them.
 fn newest_first(conversation: Conversation) -> impl Iterator<Item = Import> + Send {
     let newest = conversation.clone().last();
     let others = conversation.len().saturating_sub(1);
     newest.into_iter().chain(conversation.take(others))
 }
 
-/// Some conversations at a time, one message from each in turn.
+/// Takes some conversations at a time, and one message of each in turn.
 #[derive(Debug)]
 struct Interleaved<C, I> {
     active: VecDeque<C>,
@@ -233,6 +272,39 @@ mod tests {
         );
         let last = 1_000_000_000 * 999_999_999 / 2 - 1;
         assert_eq!(pair(last), [999_999_999, 1_000_000_000]);
+        for number in (0..45).chain([last]) {
+            assert_eq!(number_of(pair(number)), number);
+        }
+    }
+
+    #[test]
+    fn no_pair_is_chosen_twice() {
+        for (users, conversations) in [(2, 1), (3, 3), (10, 45), (40, 780), (1_000, 5_000)] {
+            let sizes = Sizes {
+                users,
+                conversations,
+                ..Sizes::default()
+            };
+            let chosen = choose_pairs(sizes, 1).unwrap();
+            assert_eq!(chosen.len() as u64, conversations);
+            let different: BTreeSet<_> = chosen.into_iter().collect();
+            assert_eq!(different.len() as u64, conversations);
+            assert!(
+                different
+                    .iter()
+                    .all(|&[one, other]| 1 <= one && one < other)
+            );
+            assert!(different.iter().all(|&[_, other]| other <= users));
+        }
+    }
+
+    #[test]
+    fn the_default_data_has_a_long_conversation_and_a_full_inbox() {
+        let plan = plan(Sizes::default(), 1);
+        assert_eq!(plan.pairs[0], [1, 2]);
+        assert!(plan.conversation(0).len() > 200);
+        let of_first = plan.pairs.iter().filter(|pair| pair.contains(&1));
+        assert!(of_first.count() >= 25);
     }
 
     #[test]
@@ -240,7 +312,7 @@ mod tests {
         let messages = |seed| plan(Sizes::default(), seed).messages().collect::<Vec<_>>();
         assert_eq!(messages(7), messages(7));
         assert_ne!(messages(7), messages(8));
-        assert_eq!(messages(7).len(), 600);
+        assert_eq!(messages(7).len(), 2_000);
     }
 
     #[test]
@@ -293,8 +365,8 @@ mod tests {
             Plan::new(sizes, 1, UNTIL.parse().unwrap()).map(|_| ())
         };
         assert!(with(|sizes| sizes.users = 1).is_err());
-        assert!(with(|sizes| sizes.conversations = 46).is_err());
-        assert!(with(|sizes| sizes.messages = 14).is_err());
+        assert!(with(|sizes| sizes.conversations = 497).is_err());
+        assert!(with(|sizes| sizes.messages = 74).is_err());
         assert!(with(|sizes| sizes.days = 0).is_err());
     }
 }

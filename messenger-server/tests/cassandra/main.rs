@@ -1,5 +1,6 @@
-//! The examples on a real Cassandra: the node that a whole test run shares.
+//! The program on a real Cassandra: the node that a whole test run shares.
 
+use std::process::Command;
 use std::sync::OnceLock;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -22,7 +23,12 @@ fn main() {
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit()
 }
 
-/// Without a Cassandra a case is ignored with the reason, or fails where one is required.
+/// Returns a command that runs the program.
+fn messenger_server() -> Command {
+    process::program(env!("CARGO_BIN_EXE_messenger-server"))
+}
+
+/// Without a Cassandra a case is ignored with the reason, or fails if one is required.
 fn on_the_node(case: fn(&Node)) -> Result<Completion, Failed> {
     static NODE: OnceLock<Result<Node, NoNode>> = OnceLock::new();
     match NODE.get_or_init(Node::of_this_run) {

@@ -1,28 +1,32 @@
-//! Test data: users who write to each other over the past weeks.
+//! Test data: users who wrote to each other over the past weeks.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use messenger_core::{Error, Import, Message, Messenger};
 
+mod command;
 mod conversation;
+mod dialogue;
+mod people;
 mod plan;
 mod rhythm;
-mod text;
 
+pub(crate) use command::{Arguments, run};
+pub use people::user_id;
 pub use plan::{Plan, Sizes};
 
-/// The seed that is used where none is given: one by which each of the ten users takes part.
+/// The default seed.
 pub const DEFAULT_SEED: u64 = 42;
 
-/// Imports what was planned, so many messages at a time, and calls `progress` after each one.
+/// Imports the planned messages, this many at a time, and calls `progress` after each one.
 ///
-/// What is there already stays there once, so a run that was cut off is simply repeated. Memory is
-/// bounded by the number of conversations and does not grow with that of messages.
+/// A message that exists already is not added again, so an interrupted run is simply repeated. The
+/// memory used depends on the number of conversations, not on the number of messages.
 ///
 /// # Errors
 ///
-/// What the store answers, where trying again a few times did not help.
+/// Returns the error of the store if a few retries did not help.
 pub async fn generate(
     messenger: &Messenger,
     plan: &Plan,
@@ -39,7 +43,7 @@ pub async fn generate(
         .await
 }
 
-/// Imports a message, more than once if need be: its id does not change.
+/// Imports a message. Its id does not change, so it is safe to try again.
 async fn import(messenger: &Messenger, message: Import) -> Result<Message, Error> {
     for pause in [100, 500, 2_000, 5_000].map(Duration::from_millis) {
         match messenger.import(message.clone()).await {
@@ -55,16 +59,16 @@ mod tests {
     use std::collections::BTreeMap;
     use std::pin::pin;
 
-    use messenger_core::{InboxQuery, Limit, Timestamp, UserId};
+    use messenger_core::{InboxQuery, Limit, Timestamp};
     use messenger_memory::MemoryStore;
 
     use super::*;
 
-    /// All messages of the first so many users, oldest first.
+    /// Returns all messages of the first users, oldest first.
     async fn messages(messenger: &Messenger, users: u64) -> Vec<Message> {
         let mut messages = BTreeMap::new();
         for user in 1..=users {
-            let mut conversations = pin!(messenger.inbox_stream(UserId::from(user)));
+            let mut conversations = pin!(messenger.inbox_stream(user_id(user)));
             while let Some(conversation) = conversations.try_next().await.unwrap() {
                 let history = messenger.history_stream(conversation.id());
                 let history: Vec<_> = history.try_collect().await.unwrap();
@@ -86,10 +90,10 @@ mod tests {
     async fn a_second_run_changes_nothing() {
         let until = Timestamp::now();
         let (messenger, first) = generated(7, until).await;
-        assert_eq!(first.len(), 600);
+        assert_eq!(first.len(), 2_000);
         let plan = Plan::new(Sizes::default(), 7, until).unwrap();
         generate(&messenger, &plan, 3, || ()).await.unwrap();
-        assert_eq!(messages(&messenger, 10).await, first);
+        assert_eq!(messages(&messenger, Sizes::default().users).await, first);
     }
 
     #[tokio::test]
@@ -128,9 +132,9 @@ mod tests {
     #[tokio::test]
     async fn every_user_of_the_default_data_has_an_inbox() {
         let (messenger, _) = generated(DEFAULT_SEED, Timestamp::now()).await;
-        for user in 1..=10 {
+        for user in (1..=Sizes::default().users).map(user_id) {
             let query = InboxQuery::new().with_limit(Limit::MAX);
-            let inbox = messenger.inbox(&UserId::from(user), query).await.unwrap();
+            let inbox = messenger.inbox(&user, query).await.unwrap();
             assert!(!inbox.items.is_empty(), "user {user}");
         }
     }
