@@ -56,11 +56,16 @@ impl Conversation {
         let mut rng = rng_for(seedling.seed, seedling.index);
         let [since, until] = [seedling.since, seedling.until].map(Timestamp::as_millis);
         let (since, until) = (activity_until(since), activity_until(until));
-        // Some conversations began lately and some have gone to sleep; most go on.
+        // Some conversations began lately and some have gone to sleep; most go on. The first one has
+        // always been active.
         let span = until - since;
         let young = share(span, rng.random_range(0..400));
         let quiet: u64 = rng.random_range(0..1000);
         let asleep = share(span, quiet * quiet * quiet / 1_000_000 * 2 / 5);
+        let (young, asleep) = match seedling.index {
+            0 => (0, 0),
+            _ => (young, asleep),
+        };
         Self {
             users: seedling.users.map(user_id),
             languages: seedling.users.map(language),
