@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, ensure};
+use futures_util::StreamExt as _;
 use messenger_core::Messenger;
 use messenger_http::{MessengerService, serve};
 use tokio::net::TcpListener;
@@ -12,8 +13,8 @@ use tracing::{info, warn};
 
 use crate::arguments::{LogFormat, ServeArguments};
 use crate::generate::user_id;
-use crate::logging::Log;
-use crate::signals::StopSignals;
+use crate::logging::{Lines, Log};
+use crate::signals::{StopSignals, stop_signals};
 use crate::store::StoreKind;
 use crate::{demo, metrics, report};
 
@@ -32,16 +33,22 @@ pub(crate) async fn run(arguments: &ServeArguments) -> ExitCode {
 }
 
 async fn serve_until_stopped(arguments: &ServeArguments, log: &Log) -> Result<()> {
-    let mut signals = StopSignals::new()?;
+    let mut signals = stop_signals()?;
     let (listener, service) = tokio::select! {
         started = start(arguments, log) => started?,
-        () = signals.next() => {
+        _ = signals.next() => {
             info!("stopped before it was ready");
             return Ok(());
         }
     };
     announce(listener.local_addr()?, arguments);
-    let drained = serve(listener, service, arguments.server_config(), stop(signals)).await;
+    let drained = serve(
+        listener,
+        service,
+        arguments.server_config(),
+        stop(signals, log.lines()),
+    )
+    .await;
     ensure!(
         drained.is_complete(),
         "{} requests and {} sends were still in flight after --shutdown-timeout",
@@ -109,11 +116,12 @@ fn announce(address: SocketAddr, arguments: &ServeArguments) {
 }
 
 /// Completes with the first signal. A second one ends the program at once.
-async fn stop(mut signals: StopSignals) {
+async fn stop(mut signals: StopSignals, log: Lines) {
     signals.next().await;
     tokio::spawn(async move {
         signals.next().await;
         warn!("second signal: stopping at once");
+        log.flush(Log::FLUSH_TIMEOUT);
         std::process::exit(1)
     });
 }

@@ -34,6 +34,9 @@ pub(crate) struct Log {
 }
 
 impl Log {
+    /// The time that the last lines have to reach standard error.
+    pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
     /// Starts the log, for the whole process.
     ///
     /// With the default filter the Cassandra driver is silent until
@@ -78,7 +81,6 @@ impl Log {
 
     /// Writes the error with which the program ends, if there is one, and the lines that wait.
     pub(crate) fn end(self, result: &Result<()>) {
-        const PATIENCE: Duration = Duration::from_secs(1);
         if let Err(error) = result {
             let text = with_causes(error);
             match self.format {
@@ -86,6 +88,6 @@ impl Log {
                 LogFormat::Json => error!("{text}"),
             }
         }
-        self.lines.flush(PATIENCE);
+        self.lines.flush(Self::FLUSH_TIMEOUT);
     }
 }
