@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
 use crate::client::{get, post};
 use crate::messenger_server;
-use crate::process::{Running, until};
+use crate::process::{Running, signal, until};
 use crate::server::MESSAGE;
 
 #[test]
@@ -75,14 +75,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn signal(child: &Child, signal: &str) {
-    let pid = child.id().to_string();
-    let status = Command::new("sh")
-        .args(["-c", "kill -s \"$0\" \"$1\"", signal, &pid])
-        .status();
-    assert!(status.expect("there is a shell").success());
 }
 
 #[test]

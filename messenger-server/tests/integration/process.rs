@@ -1,8 +1,8 @@
 //! Runs programs, and talks to them as a terminal does.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read as _};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,17 +28,14 @@ pub(crate) struct Ended {
 }
 
 /// Runs a program to its end.
+#[track_caller]
 pub(crate) fn run(command: &mut Command) -> Ended {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("the program starts");
-    let text = |bytes| String::from_utf8(bytes).expect("programs write UTF-8");
+    let mut program = Running::start(command);
+    let status = program.wait();
     Ended {
         status,
-        stdout: text(stdout),
-        stderr: text(stderr),
+        stdout: rest_of(&mut program.stdout),
+        stderr: program.log(),
     }
 }
 
@@ -82,6 +79,21 @@ fn line_of(output: &mut impl BufRead) -> String {
     line
 }
 
+/// Sends a signal to a process, through the `kill` of the shell.
+pub(crate) fn signal(child: &Child, name: &str) {
+    let status = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\"", name])
+        .arg(child.id().to_string())
+        .status();
+    assert!(status.expect("there is a shell").success());
+}
+
+fn rest_of(output: &mut impl Read) -> String {
+    let mut text = String::new();
+    output.read_to_string(&mut text).expect("UTF-8");
+    text
+}
+
 impl Running {
     /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> Self {
@@ -115,28 +127,12 @@ impl Running {
 
     /// Waits until it ends, and returns the rest of its standard error.
     pub(crate) fn log(&mut self) -> String {
-        let mut text = String::new();
-        self.stderr.read_to_string(&mut text).expect("UTF-8");
-        text
+        rest_of(&mut self.stderr)
     }
 
     /// Sends a signal, such as `TERM`.
-    pub(crate) fn signal(&self, signal: &str) {
-        self.signals(&[signal]);
-    }
-
-    /// Sends signals at once, one after the other.
-    pub(crate) fn signals(&self, signals: &[&str]) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("sh")
-            .args([
-                "-c",
-                "for signal; do kill -s \"$signal\" \"$0\"; done",
-                &pid,
-            ])
-            .args(signals)
-            .status();
-        assert!(status.expect("there is a shell").success());
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// Waits until it ends.

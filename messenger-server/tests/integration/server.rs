@@ -163,7 +163,7 @@ fn during_the_shutdown_delay_it_serves_but_is_not_ready_and_a_second_signal_ends
     server.process.signal("TERM");
     until(|| get(&address, "/health/ready").status == 503);
     assert_eq!(post(&address, "/api/messages/", MESSAGE).status, 201);
-    // Signals at the same time are one, so this may take more than one.
+    // Signals at the same time count as one, so this may take more than one.
     until(|| {
         server.process.signal("INT");
         !server.process.is_running()
@@ -171,15 +171,6 @@ fn during_the_shutdown_delay_it_serves_but_is_not_ready_and_a_second_signal_ends
     assert!(!server.process.wait().success());
     let log = server.process.log();
     assert!(log.contains("second signal"), "{log}");
-}
-
-#[test]
-fn a_signal_to_the_process_and_to_its_group_is_one() {
-    let mut server = Server::start(&["--shutdown-delay", "60"]);
-    server.process.signals(&["TERM", "TERM"]);
-    until(|| get(&server.address, "/health/ready").status == 503);
-    assert_eq!(get(&server.address, "/health/live").status, 200);
-    assert!(server.process.is_running());
 }
 
 #[test]
