@@ -58,7 +58,12 @@ impl Faulty {
         let address = listener.local_addr().unwrap();
         let service = MessengerService::new(Messenger::new(Arc::clone(&store)));
         let config = ServerConfig::default();
-        tokio::spawn(serve(listener, service, config, std::future::pending()));
+        tokio::spawn(serve(
+            listener,
+            service,
+            config,
+            futures_util::stream::pending(),
+        ));
         (store, address)
     }
 }

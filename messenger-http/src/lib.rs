@@ -6,8 +6,8 @@
 //! # async fn example(messenger: messenger_core::Messenger) -> std::io::Result<()> {
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
 //! let service = MessengerService::new(messenger);
-//! let stop = async { /* a signal came */ };
-//! let drained = serve(listener, service, ServerConfig::default(), stop).await;
+//! let signals = futures_util::stream::pending(); // The first one stops, the second one cuts.
+//! let drained = serve(listener, service, ServerConfig::default(), signals).await;
 //! assert!(drained.is_complete());
 //! # Ok(())
 //! # }
@@ -62,7 +62,7 @@
 //!
 //! `routes` is the one table of calls, from which the service dispatches and `openapi` is written;
 //! `service` is the way of a request through limits and handlers; `request`, `wire`, `json`
-//! and `problem` turn HTTP into the types of [`messenger_core`] and back; `serve` is the server around it.
+//! and `problem` turn HTTP into the types of [`messenger_core`] and back; `server` is the server around it.
 
 mod config;
 mod conversations;
@@ -77,14 +77,14 @@ mod openapi;
 mod problem;
 mod request;
 mod routes;
-mod serve;
+mod server;
 mod service;
 mod wire;
 
-pub use config::{ServerConfig, ServiceConfig};
+pub use config::ServiceConfig;
 pub use metrics::LATENCY_BUCKETS;
 pub use openapi::openapi_json;
-pub use serve::{Drained, serve};
+pub use server::{Drained, ServerConfig, serve, serve_operations};
 pub use service::MessengerService;
 pub use wire::Body;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures_util::FutureExt as _;
 use messenger_core::{Message, NewMessage, Store as _, UserId};
 use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
@@ -103,10 +104,8 @@ fn start(store: MemoryStore) -> Result<ServerThread> {
     let service = MessengerService::with_config(messenger, config);
     ServerThread::spawn("messenger-server", |listener, stop| async move {
         tokio::spawn(observed::keep_up(recorder));
-        let stop = async {
-            // Its sender is dropped rather than used.
-            let _ = stop.await;
-        };
-        serve(listener, service, ServerConfig::default(), stop).await;
+        // Its sender is dropped rather than used.
+        let signals = stop.map(|_| ()).into_stream();
+        serve(listener, service, ServerConfig::default(), signals).await;
     })
 }

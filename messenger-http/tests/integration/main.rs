@@ -5,6 +5,7 @@
 
 mod calls;
 mod client;
+mod connections;
 mod contract;
 mod document;
 mod faults;

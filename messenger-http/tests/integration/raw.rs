@@ -10,6 +10,8 @@ use tokio::time::timeout;
 /// No test waits longer for anything.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
+pub(crate) const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: test\r\n\r\n";
+
 pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
