@@ -1,4 +1,4 @@
-//! The messenger over HTTP: a [`tower`](tower_service) service above a
+//! The messenger over HTTP: a [`tower`](tower_service) service over a
 //! [`Messenger`], and a server for it.
 //!
 //! ```no_run
@@ -13,36 +13,31 @@
 //! # }
 //! ```
 //!
-//! | call | gives |
-//! | --- | --- |
-//! | `POST /api/messages/` | sends a message |
-//! | `GET /api/messages/conversation/{conversation_id}` | a page of a conversation's messages |
-//! | `GET /api/messages/conversation/{conversation_id}/before` | those before a time |
-//! | `GET /api/messages/conversation/{conversation_id}/{message_id}` | one message |
-//! | `GET /api/conversations/user/{user_id}` | a page of a user's conversations |
-//! | `GET /api/conversations/{conversation_id}` | one conversation |
-//! | `GET /health/live`, `/health/ready`, `/metrics`, `/openapi.json`, `/docs` | for those who run and call it |
+// Generated: `UPDATE_GOLDEN=1 cargo test -p messenger-http document`.
+#![doc = include_str!("calls/table.md")]
 //!
-//! The document at `/openapi.json` says the rest, with every field, header and error.
+//! The OpenAPI document at `/openapi.json` describes every field, header and error.
 //!
-//! # Who may call it
+//! # Access
 //!
-//! There is no authentication: the server trusts its caller, who may read every conversation and
-//! write in any name. Listen on the loopback address, or put a gateway in front.
+//! There is no authentication: anyone who can reach the server can read every conversation and send
+//! as any user. Listen on the loopback address and set [`ServiceConfig::allowed_hosts`], or put a
+//! gateway in front.
 //!
 //! # In a tower stack
 //!
 //! [`MessengerService`] answers requests with any body and never fails. It keeps the limits of its
 //! [`ServiceConfig`] itself, so they hold wherever it is mounted; [`serve`] adds those of
-//! connections. Its paths are absolute, so mount it at the root. Who runs it without [`serve`]
-//! calls [`MessengerService::begin_shutdown`] and [`MessengerService::drain`] when stopping.
+//! connections. To mount it under a path, for instance with axum's `nest_service("/chat", service)`,
+//! set [`ServiceConfig::with_base_path`]. Without [`serve`], call
+//! [`MessengerService::begin_shutdown`] and [`MessengerService::drain`] when the server stops.
 //!
 //! # Metrics
 //!
-//! Measurements go to the [`metrics`](::metrics) facade, and this crate installs no recorder behind
-//! anyone's back. With none installed they cost next to nothing, and `/metrics` is not found. With
-//! one, installed before the service answers its first request, tell the service how to render it;
-//! what stores measure is then on the same page:
+//! Measurements go to the [`metrics`](::metrics) facade; this crate installs no recorder. Without
+//! one they cost next to nothing, and `/metrics` is not found. With one, installed before the service
+//! answers its first request, tell the service how to render it. What stores measure is then on the
+//! same page:
 //!
 //! ```
 //! # fn example(messenger: messenger_core::Messenger) -> Result<(), Box<dyn std::error::Error>> {
@@ -58,35 +53,38 @@
 //! # }
 //! ```
 //!
-//! # Reading the code
+//! # Features
 //!
-//! `routes` is the one table of calls, from which the service dispatches and `openapi` is written;
-//! `service` is the way of a request through limits and handlers; `request`, `wire`, `json`
-//! and `problem` turn HTTP into the types of [`messenger_core`] and back; `server` is the server around it.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `docs` | yes | the page at `/docs`: Swagger UI, served from memory |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod calls;
 mod config;
-mod conversations;
-#[cfg(feature = "docs")]
-mod docs;
-mod health;
-mod in_flight;
-mod json;
-mod messages;
+mod cors;
+mod limits;
 mod metrics;
 mod openapi;
-mod problem;
+mod pipeline;
 mod request;
-mod routes;
+mod route;
+mod schema;
 mod server;
-mod service;
-mod wire;
+mod state;
 
+pub use answer::Body;
 pub use config::ServiceConfig;
 pub use metrics::LATENCY_BUCKETS;
 pub use openapi::openapi_json;
+pub use pipeline::MessengerService;
 pub use server::{Drained, ServerConfig, serve, serve_operations};
-pub use service::MessengerService;
-pub use wire::Body;
 
 #[cfg(doc)]
 use messenger_core::Messenger;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

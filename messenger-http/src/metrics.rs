@@ -1,96 +1,169 @@
-//! What is measured: requests by route, method and status, never by id.
+//! Measurements: requests by route, method and status, never by id.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ::metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use bytes::Bytes;
-use http::{Method, Response, StatusCode};
+use ::metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+use http::{Method, StatusCode};
 
-use crate::config::Render;
-use crate::problem::{Code, Problem};
-use crate::routes::ROUTES;
-use crate::wire;
-
-/// Bounds of buckets for all latencies of the messenger, in seconds: half a millisecond to 10
-/// seconds. Without buckets an exporter may make summaries, which do not add up over servers.
+/// Bounds of the buckets of all latencies of the messenger, in seconds: half a millisecond to 10
+/// seconds. Without buckets an exporter may make summaries, which cannot be added up over servers.
 pub const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// The label of requests for paths that are not there.
+/// The label of requests whose path belongs to no call.
 pub(crate) const NO_ROUTE: &str = "none";
 
-/// Methods as labels: a client may invent others.
-const METHODS: [&str; 4] = ["GET", "HEAD", "POST", "other"];
+const REQUESTS: &str = "messenger_http_requests_total";
+const DURATION: &str = "messenger_http_request_duration_seconds";
+const IN_FLIGHT: &str = "messenger_http_requests_in_flight";
+const ABORTED: &str = "messenger_http_requests_aborted_total";
+const SHED: &str = "messenger_http_requests_shed_total";
+const CONNECTIONS: &str = "messenger_http_connections";
+const ACCEPT_ERRORS: &str = "messenger_http_accept_errors_total";
 
-/// Statuses as labels. Constant texts, so that a label costs no allocation.
-const STATUSES: [(u16, &str); 14] = [
-    (200, "200"),
-    (201, "201"),
-    (304, "304"),
-    (400, "400"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (413, "413"),
-    (415, "415"),
-    (422, "422"),
-    (500, "500"),
-    (503, "503"),
-    (504, "504"),
-    (0, "other"),
+/// Methods as labels: a client may invent others.
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other",
 ];
 
-/// What every request of a service is measured with.
-///
-/// The macros of the facade make a key of name and labels each time and look it up in the recorder,
-/// which costs as much as a good part of a page. So each instrument is made once, when it is first
-/// needed, with the recorder that is installed then.
-#[derive(Debug)]
-pub(crate) struct Instruments {
-    /// In the order of [`ROUTES`], and one more for [`NO_ROUTE`].
-    routes: Vec<[OfMethod; METHODS.len()]>,
-    in_flight: OnceLock<Gauge>,
+/// The labels of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Labels {
+    pub(crate) route: &'static str,
+    pub(crate) method: &'static str,
+    /// Whether the call is refused under overload.
+    pub(crate) is_limited: bool,
 }
 
-/// The instruments of one route and method.
-#[derive(Debug, Default)]
-struct OfMethod {
-    duration: OnceLock<Histogram>,
-    requests: [OnceLock<Counter>; STATUSES.len()],
+/// The limit at which a request was refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shed {
+    Requests,
+    Bytes,
 }
 
-impl Default for Instruments {
-    fn default() -> Self {
-        Self {
-            routes: (0..=ROUTES.len()).map(|_| Default::default()).collect(),
-            in_flight: OnceLock::new(),
+impl Shed {
+    const ALL: [Self; 2] = [Self::Requests, Self::Bytes];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Bytes => "response_bytes",
         }
     }
 }
 
+/// The instruments of a service.
+///
+/// The macros of the facade build a key of name and labels and look it up in the recorder each time,
+/// which costs as much as a good part of a page. So each instrument is created once, on first use,
+/// with the recorder that is installed then.
+#[derive(Debug)]
+pub(crate) struct Instruments {
+    calls: Vec<Labels>,
+    statuses: Vec<StatusCode>,
+    /// One for each path, and the last one for [`NO_ROUTE`].
+    routes: Vec<Route>,
+    in_flight: OnceLock<Gauge>,
+    registered: OnceLock<()>,
+}
+
+#[derive(Debug)]
+struct Route {
+    label: &'static str,
+    methods: [OfMethod; METHODS.len()],
+}
+
+/// The instruments of one route and method.
+#[derive(Debug)]
+struct OfMethod {
+    duration: OnceLock<Histogram>,
+    /// In the order of [`Instruments::statuses`].
+    requests: Vec<OnceLock<Counter>>,
+}
+
 impl Instruments {
-    /// Notes that a request was answered.
+    /// Creates the instruments of these calls, which answer with these statuses.
+    pub(crate) fn new(calls: Vec<Labels>, statuses: Vec<StatusCode>) -> Self {
+        let mut labels = Vec::new();
+        for label in calls.iter().map(|call| call.route).chain([NO_ROUTE]) {
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        let routes = labels.into_iter().map(|label| Route {
+            label,
+            methods: std::array::from_fn(|_| OfMethod {
+                duration: OnceLock::new(),
+                requests: statuses.iter().map(|_| OnceLock::new()).collect(),
+            }),
+        });
+        Self {
+            routes: routes.collect(),
+            calls,
+            statuses,
+            in_flight: OnceLock::new(),
+            registered: OnceLock::new(),
+        }
+    }
+
+    /// Describes everything, and registers counters at zero: a counter that appears with its first
+    /// event hides that event from `increase()`.
+    fn register(&self) {
+        self.registered.get_or_init(|| {
+            describe_counter!(REQUESTS, "Requests answered.");
+            describe_histogram!(
+                DURATION,
+                Unit::Seconds,
+                "Time from a request's head to its answer."
+            );
+            describe_gauge!(IN_FLIGHT, "Requests being worked on.");
+            describe_counter!(ABORTED, "Requests whose client left before the answer.");
+            describe_counter!(
+                SHED,
+                "Requests refused under overload, by the limit reached."
+            );
+            describe_gauge!(CONNECTIONS, "Open connections.");
+            describe_counter!(ACCEPT_ERRORS, "Failures to accept a connection.");
+            counter!(ACCEPT_ERRORS).absolute(0);
+            for call in &self.calls {
+                counter!(ABORTED, "route" => call.route, "method" => call.method).absolute(0);
+                if call.is_limited {
+                    for limit in Shed::ALL {
+                        shed_counter(call.route, limit).absolute(0);
+                    }
+                }
+            }
+        });
+    }
+
     fn answered(&self, route: &'static str, method: &Method, status: StatusCode, after: Duration) {
-        let place = ROUTES.iter().position(|known| known.path == route);
+        let place = self.routes.iter().position(|known| known.label == route);
+        let route = &self.routes[place.unwrap_or(self.routes.len() - 1)];
         let at = method_index(method);
-        let method = METHODS[at];
-        let instruments = &self.routes[place.unwrap_or(ROUTES.len())][at];
-        let (index, status) = status_label(status);
-        instruments.requests[index]
-            .get_or_init(|| counter!("messenger_http_requests_total", "route" => route, "method" => method, "status" => status))
-            .increment(1);
+        let (label, method, instruments) = (route.label, METHODS[at], &route.methods[at]);
+        let count = || {
+            let status = status.as_str().to_owned();
+            counter!(REQUESTS, "route" => label, "method" => method, "status" => status)
+        };
+        match self.statuses.iter().position(|known| *known == status) {
+            Some(index) => instruments.requests[index].get_or_init(count).increment(1),
+            None => count().increment(1),
+        }
         instruments
             .duration
-            .get_or_init(|| histogram!("messenger_http_request_duration_seconds", "route" => route, "method" => method))
+            .get_or_init(|| histogram!(DURATION, "route" => label, "method" => method))
             .record(after);
     }
 
-    /// How many requests are in flight.
+    /// Returns the gauge of requests in flight.
     pub(crate) fn in_flight(&self) -> &Gauge {
-        self.in_flight
-            .get_or_init(|| gauge!("messenger_http_requests_in_flight"))
+        self.in_flight.get_or_init(|| gauge!(IN_FLIGHT))
     }
 }
 
@@ -99,16 +172,7 @@ fn method_index(method: &Method) -> usize {
     known.unwrap_or(METHODS.len() - 1)
 }
 
-/// Where a status is among [`STATUSES`], and its label.
-fn status_label(status: StatusCode) -> (usize, &'static str) {
-    let known = STATUSES
-        .iter()
-        .position(|(code, _)| *code == status.as_u16());
-    let index = known.unwrap_or(STATUSES.len() - 1);
-    (index, STATUSES[index].1)
-}
-
-/// Measures one request. When it is dropped without an answer, the client has left.
+/// Measures one request. If it is dropped without an answer, the client has left.
 #[derive(Debug)]
 pub(crate) struct Measure<'a> {
     instruments: &'a Instruments,
@@ -120,6 +184,7 @@ pub(crate) struct Measure<'a> {
 
 impl<'a> Measure<'a> {
     pub(crate) fn start(instruments: &'a Instruments, method: &Method) -> Self {
+        instruments.register();
         Self {
             instruments,
             start: Instant::now(),
@@ -144,35 +209,23 @@ impl Drop for Measure<'_> {
     fn drop(&mut self) {
         if !self.answered {
             let method = METHODS[method_index(&self.method)];
-            counter!("messenger_http_requests_aborted_total", "route" => self.route, "method" => method)
-                .increment(1);
+            counter!(ABORTED, "route" => self.route, "method" => method).increment(1);
         }
     }
 }
 
-pub(crate) fn shed(route: &'static str) {
-    counter!("messenger_http_requests_shed_total", "route" => route).increment(1);
+fn shed_counter(route: &'static str, limit: Shed) -> Counter {
+    counter!(SHED, "route" => route, "limit" => limit.label())
+}
+
+pub(crate) fn shed(route: &'static str, limit: Shed) {
+    shed_counter(route, limit).increment(1);
 }
 
 pub(crate) fn connections(change: f64) {
-    gauge!("messenger_http_connections").increment(change);
+    gauge!(CONNECTIONS).increment(change);
 }
 
 pub(crate) fn accept_error() {
-    counter!("messenger_http_accept_errors_total").increment(1);
-}
-
-/// Answers `/metrics`.
-pub(crate) fn page(render: Option<&Render>) -> Result<Response<Bytes>, Problem> {
-    let render = render.ok_or_else(|| {
-        Problem::with_detail(
-            Code::NotFound,
-            "This server was built without a recorder of metrics.",
-        )
-    })?;
-    let text = Bytes::from(render.0());
-    Ok(wire::with_type(
-        "text/plain; version=0.0.4; charset=utf-8",
-        text,
-    ))
+    counter!(ACCEPT_ERRORS).increment(1);
 }

@@ -40,7 +40,7 @@ use self::calls::{Calls, Scope};
 use self::connections::{Connections, Open};
 use self::listener::Listener;
 use self::shutdown::{Phase, next_signal};
-use crate::service::MessengerService;
+use crate::MessengerService;
 
 /// Serves the service on the listener until it is signalled to stop and everything in progress has
 /// ended.

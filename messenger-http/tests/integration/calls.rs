@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, conversation_of, message};
 use crate::contract::Answer;
+use crate::raw::{exchange, statuses};
 use crate::server::Server;
 use crate::{messenger, run, user};
 
@@ -231,6 +232,38 @@ fn a_history_ends_before_a_time() {
 }
 
 #[test]
+fn the_root_leads_to_the_documentation() {
+    run(async {
+        let (_server, client) = client(messenger().await).await;
+        let answer = client.get("/").await;
+        assert_eq!(answer.status, 303);
+        let location = answer.header("location").unwrap();
+        assert_eq!(client.get(location).await.status, 200);
+        let nowhere = client.get("/nowhere").await.json();
+        assert!(
+            nowhere["detail"].as_str().unwrap().contains(location),
+            "{nowhere}"
+        );
+    });
+}
+
+#[test]
+fn an_encoded_path_is_the_same_path() {
+    run(async {
+        let (server, client) = client(messenger().await).await;
+        let (alice, ..) = sent(client, 1).await;
+        for path in [
+            "/%68ealth/liv%65".to_owned(),
+            format!("/api/conversations/%75ser/{alice}"),
+        ] {
+            let get = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+            let answer = exchange(server.address, get).await;
+            assert_eq!(statuses(&answer), [200], "{path}: {answer}");
+        }
+    });
+}
+
+#[test]
 fn head_gives_the_headers_of_get() {
     run(async {
         let (_server, client) = client(messenger().await).await;
@@ -434,6 +467,25 @@ fn metrics_count_by_route() {
             "{text}"
         );
         assert!(text.contains("messenger_http_connections "), "{text}");
+        // Counters exist before their first event, which `increase()` would miss otherwise.
+        for counter in [
+            "messenger_http_accept_errors_total 0",
+            "messenger_http_requests_shed_total{route=\"/api/messages/\",limit=\"response_bytes\"} 0",
+            "messenger_http_requests_aborted_total{route=\"/openapi.json\",method=\"GET\"} 0",
+        ] {
+            assert!(
+                text.lines().any(|line| line == counter),
+                "{counter}: {text}"
+            );
+        }
+        let of_this_crate = |line: &&str| line.starts_with("# TYPE messenger_http_");
+        for line in text.lines().filter(of_this_crate) {
+            let name = line.split(' ').nth(2).unwrap();
+            assert!(
+                text.contains(&format!("# HELP {name} ")),
+                "{name} has no help"
+            );
+        }
         assert!(!text.contains(alice.as_str()), "{text}");
     });
 }
@@ -454,12 +506,23 @@ fn the_documentation_is_served_from_here() {
         for path in files {
             let file = client.get(path).await;
             assert_eq!(file.status, 200, "{path}");
-            let request =
-                http::Request::get(path).header("if-none-match", file.header("etag").unwrap());
-            let known = client
-                .request(request.body(http_body_util::Full::default()).unwrap())
-                .await;
-            assert_eq!(known.status, 304, "{path}");
+            let etag = file.header("etag").unwrap();
+            for (known, status) in [
+                (etag.to_owned(), 304),
+                (format!("W/{etag}"), 304),
+                (format!("\"other, tag\" , {etag}"), 304),
+                ("*".to_owned(), 304),
+                ("\"other\"".to_owned(), 200),
+                (etag.replace('"', ""), 200),
+            ] {
+                let request = http::Request::get(path).header("if-none-match", &known);
+                let request = request.body(http_body_util::Full::default()).unwrap();
+                assert_eq!(
+                    client.request(request).await.status,
+                    status,
+                    "{path}: {known}"
+                );
+            }
         }
     });
 }

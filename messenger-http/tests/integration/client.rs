@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use messenger_core::UserId;
@@ -23,7 +23,9 @@ impl Client {
     }
 
     /// Sends a request on a connection of its own.
-    pub(crate) async fn request(&self, request: Request<Full<Bytes>>) -> Answer {
+    pub(crate) async fn request(&self, mut request: Request<Full<Bytes>>) -> Answer {
+        let host = HeaderValue::from_static("test");
+        request.headers_mut().entry("host").or_insert(host);
         let (method, path) = (request.method().clone(), request.uri().to_string());
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -34,7 +36,7 @@ impl Client {
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         drop(sender);
-        // What becomes of the connection after the answer is none of this client's business.
+        // This client needs the connection no longer.
         let _ = connection.await;
         let answer = Answer {
             status: head.status,
@@ -46,10 +48,7 @@ impl Client {
     }
 
     pub(crate) async fn method(&self, method: Method, path: &str) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "test");
+        let request = Request::builder().method(method).uri(path);
         self.request(request.body(Full::default()).unwrap()).await
     }
 
@@ -66,7 +65,7 @@ impl Client {
 
     /// Sends this body to be a message.
     pub(crate) async fn post(&self, body: impl Into<Bytes>, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::post("/api/messages/").header("host", "test");
+        let mut request = Request::post("/api/messages/");
         if !headers.iter().any(|(name, _)| *name == "content-type") {
             request = request.header("content-type", "application/json");
         }

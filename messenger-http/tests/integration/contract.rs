@@ -33,6 +33,9 @@ impl Answer {
 /// Headers of HTTP itself, and of the server's connections.
 const OF_HTTP: [&str; 4] = ["content-length", "content-type", "date", "connection"];
 
+/// Headers of every answer.
+const COMMON: [&str; 3] = ["cache-control", "x-content-type-options", "x-request-id"];
+
 /// Panics unless the document allows this answer to this request.
 pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
     let context = format!("{method} {path}: {answer:?}");
@@ -41,6 +44,10 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
         _ => method.as_str().to_ascii_lowercase(),
     };
     let path = path.split('?').next().unwrap();
+    check_common_headers(answer, &context);
+    if is_about_the_head(answer) {
+        return check_undocumented(method, answer, &context);
+    }
     let Some(item) = path_item(path) else {
         assert_eq!(answer.status, 404, "{context}");
         return check_undocumented(method, answer, &context);
@@ -59,12 +66,38 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
     check_body(method, response, answer, &context);
 }
 
-/// A 404 or 405 belongs to no operation; it is a problem all the same.
+/// What the description of the document says of every answer.
+fn check_common_headers(answer: &Answer, context: &str) {
+    let cache_control = answer.header("cache-control").expect(context);
+    assert!(
+        ["no-store", "no-cache"].contains(&cache_control),
+        "{context}"
+    );
+    let sniffing = answer.header("x-content-type-options");
+    assert_eq!(sniffing, Some("nosniff"), "{context}");
+    let id = answer.header("x-request-id").expect(context);
+    let is_valid = |char: char| char.is_ascii_alphanumeric() || "-._~:+/=@".contains(char);
+    assert!(
+        (1..=128).contains(&id.len()) && id.chars().all(is_valid),
+        "{context}"
+    );
+}
+
+/// Whether the answer is a problem of the request's head, which belongs to no operation.
+fn is_about_the_head(answer: &Answer) -> bool {
+    match answer.status.as_u16() {
+        421 | 501 => true,
+        // The answer to HEAD does not say which.
+        400 => answer.body.is_empty() || answer.json()["code"] == "malformed_request",
+        _ => false,
+    }
+}
+
+/// A 404 or 405 belongs to no operation. It is a problem all the same.
 fn check_undocumented(method: &Method, answer: &Answer, context: &str) {
     let schema = json!({"$ref": "#/components/schemas/Problem"});
     let response = json!({"content": {"application/problem+json": {"schema": schema}}});
     check_body(method, &response, answer, context);
-    assert!(answer.header("x-request-id").is_some(), "{context}");
     assert_eq!(
         answer.header("cache-control"),
         Some("no-store"),
@@ -73,12 +106,16 @@ fn check_undocumented(method: &Method, answer: &Answer, context: &str) {
 }
 
 /// The methods of a path, as `Allow` has them.
-pub(crate) fn allow(item: &Value) -> &'static str {
-    match (item.get("get"), item.get("post")) {
-        (Some(_), None) => "GET, HEAD",
-        (None, Some(_)) => "POST",
-        _ => panic!("a path with both: {item}"),
-    }
+pub(crate) fn allow(item: &Value) -> String {
+    let names = [
+        ("get", "GET, HEAD"),
+        ("post", "POST"),
+        ("put", "PUT"),
+        ("patch", "PATCH"),
+        ("delete", "DELETE"),
+    ];
+    let names = names.iter().filter(|(verb, _)| item.get(verb).is_some());
+    names.map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// The path item whose template fits, constant segments first, as OpenAPI says.
@@ -108,21 +145,10 @@ fn path_item(path: &str) -> Option<&'static Value> {
     fitting.first().map(|(_, item)| *item)
 }
 
-fn resolve(value: &Value) -> &Value {
-    match value["$ref"].as_str() {
-        Some(reference) => DOCUMENT
-            .pointer(reference.strip_prefix('#').unwrap())
-            .unwrap(),
-        // A value of the document itself.
-        None => value,
-    }
-}
-
 fn check_headers(response: &Value, answer: &Answer, context: &str) {
     let none = Map::new();
     let documented = response["headers"].as_object().unwrap_or(&none);
     for (name, header) in documented {
-        let header = resolve(header);
         match answer.header(name) {
             Some(value) => validate(&header["schema"], &value.into(), context),
             None => assert_ne!(header["required"], true, "{name} is missing: {context}"),
@@ -131,6 +157,7 @@ fn check_headers(response: &Value, answer: &Answer, context: &str) {
     for name in answer.headers.keys().map(|name| name.as_str()) {
         assert!(
             OF_HTTP.contains(&name)
+                || COMMON.contains(&name)
                 || documented
                     .keys()
                     .any(|known| known.eq_ignore_ascii_case(name)),
@@ -162,7 +189,7 @@ fn check_body(method: &Method, response: &Value, answer: &Answer, context: &str)
     }
     assert_eq!(length, answer.body.len(), "{context}");
     if !media_type.ends_with("json") {
-        // Whether bytes are a string is all that the document says of other types.
+        // The document says no more of other types.
         return;
     }
     let body: Value = serde_json::from_slice(&answer.body).expect(context);
@@ -201,9 +228,27 @@ fn validate(schema: &Value, value: &Value, context: &str) {
 fn validator(schema: &Value) -> jsonschema::Validator {
     let mut schemas = DOCUMENT["components"]["schemas"].clone();
     for schema in schemas.as_object_mut().unwrap().values_mut() {
-        if schema["type"] == "object" {
+        if schema["properties"].is_object() {
             schema["additionalProperties"] = false.into();
         }
+    }
+    // What formats alone do not say.
+    for (name, pattern) in [
+        (
+            "ConversationId",
+            "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        ),
+        (
+            "MessageId",
+            "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+        ),
+        (
+            "Timestamp",
+            "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$",
+        ),
+    ] {
+        assert!(schemas[name].is_object(), "{name}");
+        schemas[name]["pattern"] = pattern.into();
     }
     let root = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

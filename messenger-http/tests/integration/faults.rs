@@ -1,12 +1,13 @@
 //! What a client gets, and does not get, when the store fails.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use messenger_core::{ConversationId, ErrorKind, Messenger, Outcome};
 use tokio::sync::Semaphore;
 
-use crate::client::message;
+use crate::client::{conversation_of, message};
 use crate::contract::Answer;
 use crate::faulty::{Fault, Faulty, SECRET};
 use crate::raw::LONG;
@@ -76,6 +77,52 @@ fn a_failing_read_has_its_status() {
 }
 
 #[test]
+fn stored_data_that_is_not_valid_is_not_the_fault_of_the_client() {
+    run(async {
+        let server = server(Faulty::new().reads(Fault::BadRow)).await;
+        for path in reads() {
+            assert_problem(&server.client().get(&path).await, 500, "internal");
+        }
+    });
+}
+
+#[test]
+fn an_empty_newer_page_costs_no_look_up() {
+    run(async {
+        let store = Faulty::new();
+        let lookups = Arc::clone(&store.lookups);
+        let server = server(store).await;
+        let client = server.client();
+        let message = client.send(&user(), &user(), "x").await;
+        let history = format!("/api/messages/conversation/{}", conversation_of(&message));
+        let page = client.ok(&history).await;
+        let newer = format!("{history}?cursor={}", page["prev_cursor"].as_str().unwrap());
+        let before = lookups.load(Ordering::Relaxed);
+        assert_eq!(client.ok(&newer).await["data"], serde_json::json!([]));
+        assert_eq!(lookups.load(Ordering::Relaxed), before);
+    });
+}
+
+#[test]
+fn the_time_to_retry_fits_the_cause() {
+    run(async {
+        let retry_after = async |kind| {
+            let server = server(Faulty::new().reads(Fault::Fail(kind, None))).await;
+            let answer = server.client().get(&reads()[0]).await;
+            answer
+                .header("retry-after")
+                .unwrap()
+                .parse::<u32>()
+                .unwrap()
+        };
+        let overload = retry_after(ErrorKind::Overloaded).await;
+        for outage in [ErrorKind::Unavailable, ErrorKind::Timeout] {
+            assert!(retry_after(outage).await > overload);
+        }
+    });
+}
+
+#[test]
 fn a_failing_send_tells_its_outcome() {
     run(async {
         for kind in [
@@ -100,6 +147,11 @@ fn a_failing_send_tells_its_outcome() {
                     let problem = answer.json();
                     assert_eq!(
                         problem["message_id"].is_string(),
+                        status == 504,
+                        "{problem}"
+                    );
+                    assert_eq!(
+                        problem["message_path"].is_string(),
                         status == 504,
                         "{problem}"
                     );
@@ -199,6 +251,12 @@ fn a_send_that_takes_too_long_can_be_looked_for() {
         let conversation = ConversationId::direct(&alice, &bob);
         let id = problem["message_id"].as_str().unwrap();
         let path = format!("/api/messages/conversation/{conversation}/{id}");
+        assert_eq!(problem["message_path"], path);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("30 seconds") && detail.contains("Idempotency-Key"),
+            "{detail}"
+        );
         assert_eq!(client.get(&path).await.status, 404);
         gate.add_permits(1);
         let start = Instant::now();

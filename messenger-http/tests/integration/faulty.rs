@@ -1,6 +1,7 @@
-//! A store that does what a test tells it.
+//! A store with faults to order.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +18,8 @@ pub(crate) enum Fault {
     None,
     Fail(ErrorKind, Option<Outcome>),
     Panic,
+    /// A stored user id that is not valid.
+    BadRow,
     /// Waits for a permit.
     Gate(Arc<Semaphore>),
     Never,
@@ -37,6 +40,7 @@ impl Fault {
                 })
             }
             Self::Panic => panic!("{SECRET}"),
+            Self::BadRow => UserId::new("").map(|_| ()),
             Self::Gate(gate) => {
                 gate.acquire().await.unwrap().forget();
                 Ok(())
@@ -52,6 +56,8 @@ pub(crate) struct Faulty {
     pub(crate) reads: Fault,
     pub(crate) appends: Fault,
     pub(crate) reserves: Fault,
+    /// How many conversations were looked up.
+    pub(crate) lookups: Arc<AtomicUsize>,
 }
 
 impl Faulty {
@@ -61,6 +67,7 @@ impl Faulty {
             reads: Fault::None,
             appends: Fault::None,
             reserves: Fault::None,
+            lookups: Arc::default(),
         }
     }
 
@@ -111,6 +118,7 @@ impl Store for Faulty {
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
         self.reads.strike().await?;
         self.store.conversation(id).await
     }

@@ -3,6 +3,7 @@
 //!
 //! The store is the one in memory; `tests/cassandra.rs` runs all of this once more on Cassandra.
 
+mod bytes;
 mod calls;
 mod client;
 mod connections;
@@ -11,11 +12,14 @@ mod document;
 mod faults;
 mod faulty;
 mod fuzz;
+mod hosts;
 mod limits;
+mod log;
 mod problems;
 mod raw;
 mod server;
 mod shutdown;
+mod unread;
 
 use std::sync::LazyLock;
 

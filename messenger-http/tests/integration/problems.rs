@@ -77,11 +77,11 @@ fn a_body_that_is_not_a_message_is_malformed() {
             ),
             (
                 r#"{"sender_id":"a","sender_id":"b","receiver_id":"b","content":"x"}"#,
-                "sender_id is there twice",
+                "sender_id appears twice",
             ),
             (
                 r#"{"content":"a","content":"b","receiver_id":"b","sender_id":"x"}"#,
-                "content is there twice",
+                "content appears twice",
             ),
             (
                 r#"{"sender_id":"a","receiver_id":"b","content":"x"} {}"#,
@@ -199,16 +199,31 @@ fn a_message_against_the_rules_is_not_valid() {
 fn a_body_must_be_declared_as_json() {
     run(with_conversation(async |client, _| {
         let body = message(&user(), &user(), "x");
-        for media_type in [
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "application/json; charset=latin1",
-        ] {
+        for media_type in ["text/plain", "application/x-www-form-urlencoded", ""] {
             let answer = client
                 .post(body.clone(), &[("content-type", media_type)])
                 .await;
             assert_problem(&answer, 415, "unsupported_media_type", "application/json");
+            assert_eq!(answer.header("accept-encoding"), None);
         }
+        // A charset has no effect on JSON (RFC 8259, section 11).
+        for media_type in [
+            "application/json; charset=utf8",
+            "application/json; charset=us-ascii",
+            "application/json; charset=",
+            "application/json; boundary=\"a;charset=latin1\"",
+        ] {
+            let answer = client
+                .post(body.clone(), &[("content-type", media_type)])
+                .await;
+            assert_eq!(answer.status, 201, "{media_type}");
+        }
+        let encoded = [("content-encoding", "gzip")];
+        let answer = client.post(body.clone(), &encoded).await;
+        assert_problem(&answer, 415, "unsupported_media_type", "Content-Encoding");
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        let answer = client.post(body, &[("content-encoding", "identity")]).await;
+        assert_eq!(answer.status, 201);
     }));
 }
 
@@ -241,13 +256,13 @@ fn a_bad_query_is_named() {
                 &history,
                 "page=2",
                 "invalid_query",
-                "\"page\" here; this call takes limit and cursor",
+                "\"page\" is not a query parameter of this call, which takes limit and cursor",
             ),
             (
                 &history,
                 "limit=1&limit=2",
                 "invalid_query",
-                "limit is in the query twice",
+                "limit appears twice",
             ),
             (
                 &history,
@@ -414,7 +429,6 @@ fn what_is_not_there_is_not_found() {
         let nobody = "4030e32d-d786-54ef-9e6c-e538bcff2f0f";
         let message = "019e9c3f-a2da-7b6e-9f0d-2f4f3c8a9d11";
         for (path, code) in [
-            ("/".to_owned(), "not_found"),
             ("/api".to_owned(), "not_found"),
             ("/api/messages//".to_owned(), "not_found"),
             ("/api/messages/conversation/".to_owned(), "not_found"),

@@ -1,6 +1,6 @@
 // A script of its own, because the page's policy allows none within it.
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "{base}/openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,

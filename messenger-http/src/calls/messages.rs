@@ -1,0 +1,375 @@
+//! The calls about messages.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use http::StatusCode;
+use http::header::{self, HeaderName, HeaderValue};
+use messenger_core::{
+    ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Messenger, NewMessage,
+    Outcome, Page, UserId,
+};
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::json;
+
+use super::conversations;
+use crate::answer::{
+    self, Answer, Code, HeaderDoc, LINK, Problem, header_value, message_path_of, page_schema,
+    page_with_example,
+};
+use crate::request::{
+    BEFORE_TIMESTAMP, CURSOR, IDEMPOTENCY_KEY, JsonBody, LIMIT, Query, Request, from_json,
+    idempotency_key,
+};
+use crate::route::{Call, Content, Group, Success, Verb};
+use crate::schema::{
+    ALICE, BOB, CONTENT, CONVERSATION_ID, EXAMPLE_CONVERSATION, EXAMPLE_MESSAGE, EXAMPLE_TIME,
+    MESSAGE_ID, Schema, TIMESTAMP, USER_ID, USER_ID_INPUT, described,
+};
+use crate::state::Written;
+
+pub(super) static SEND: Call = Call {
+    id: "sendMessage",
+    verb: Verb::Post,
+    path: "/api/messages/",
+    group: Group::Messages,
+    summary: "Send a message",
+    description: "Repeating the request makes a second message, unless both requests have the same \
+                  Idempotency-Key: then the second one makes nothing and returns the message of \
+                  the first. The conversation of two users begins with their first message.",
+    query: &[],
+    headers: &[&IDEMPOTENCY_KEY],
+    body: Some(JsonBody {
+        schema: &NEW_MESSAGE,
+    }),
+    success: Success {
+        status: StatusCode::CREATED,
+        description: "The message, sent by this request or an earlier one.",
+        content: Content::Json(&MESSAGE),
+        headers: &[&LOCATION, &IDEMPOTENT_REPLAYED],
+    },
+    problems: &[
+        Code::InvalidIdempotencyKey,
+        Code::ContentTooLarge,
+        Code::InvalidUserId,
+        Code::InvalidContent,
+        Code::SelfMessage,
+        Code::IdempotencyKeyReused,
+        Code::Unavailable,
+        Code::Timeout,
+        Code::OutcomeUnknown,
+    ],
+    handler: |request| Box::pin(send(request)),
+};
+
+async fn send(request: Request<'_>) -> Result<Answer, Problem> {
+    let key = idempotency_key(request.headers)?;
+    let message = from_json::<NewMessageJson<'_>>(&request.body, NEW_MESSAGE_SHAPE)?.parse()?;
+    let (conversation, has_key) = (message.conversation_id(), key.is_some());
+
+    let messenger = request.state.messenger.clone();
+    let id = Arc::new(OnceLock::new());
+    let known_id = Arc::clone(&id);
+    let written = request.state.write(request.in_flight, async move {
+        match key {
+            Some(key) => {
+                let sent = messenger.send_once(message, key).await?;
+                Ok((sent.message, sent.replayed))
+            }
+            None => {
+                let tell = move |id| {
+                    // It is called once.
+                    let _ = known_id.set(id);
+                };
+                Ok((messenger.send_telling(message, tell).await?, false))
+            }
+        }
+    });
+    match written.await {
+        Written::Done(Ok((message, replayed))) => created(request.state.base(), &message, replayed),
+        Written::Done(Err(error)) => Err(error.into()),
+        Written::Panicked => Err(panicked(id.get().copied())),
+        Written::NotInTime => Err(Problem::outcome_unknown(id.get().copied())),
+    }
+    .map_err(|problem: Problem| problem.of_send(conversation, has_key))
+}
+
+fn panicked(id: Option<MessageId>) -> Problem {
+    let error = Error::new(ErrorKind::Internal, "sending panicked").with_outcome(Outcome::Unknown);
+    Problem::from(match id {
+        Some(id) => error.with_message_id(id),
+        None => error,
+    })
+}
+
+fn created(base: &str, message: &Message, replayed: bool) -> Result<Answer, Problem> {
+    let mut answer = answer::json(StatusCode::CREATED, message)?;
+    let location = message_path_of(base, message.conversation_id(), message.id());
+    let headers = answer.headers_mut();
+    headers.insert(header::LOCATION, header_value(location)?);
+    if replayed {
+        let name = HeaderName::from_static("idempotent-replayed");
+        headers.insert(name, HeaderValue::from_static("true"));
+    }
+    Ok(answer)
+}
+
+static LOCATION: HeaderDoc = HeaderDoc {
+    name: "Location",
+    description: "The path of the message.",
+    required: true,
+    schema: || json!({"type": "string", "format": "uri-reference"}),
+};
+
+static IDEMPOTENT_REPLAYED: HeaderDoc = HeaderDoc {
+    name: "Idempotent-Replayed",
+    description: "Present if an earlier request with the same key has sent the message.",
+    required: false,
+    schema: || json!({"type": "string", "enum": ["true"]}),
+};
+
+/// The body of a message to send.
+#[derive(serde::Deserialize)]
+struct NewMessageJson<'a> {
+    sender_id: UserIdInput,
+    receiver_id: UserIdInput,
+    #[serde(borrow)]
+    content: Cow<'a, str>,
+}
+
+const NEW_MESSAGE_SHAPE: &str =
+    r#"{"sender_id": "alice", "receiver_id": "bob", "content": "Hello"}"#;
+
+impl NewMessageJson<'_> {
+    fn parse(self) -> Result<NewMessage, Problem> {
+        let sender = self.sender_id.parse("sender_id")?;
+        let receiver = self.receiver_id.parse("receiver_id")?;
+        NewMessage::new(sender, receiver, self.content).map_err(Problem::of_input)
+    }
+}
+
+/// A user id of the right type, which may not be valid: that is another problem.
+struct UserIdInput(Result<UserId, Error>);
+
+impl UserIdInput {
+    fn parse(self, member: &str) -> Result<UserId, Problem> {
+        self.0.map_err(|error| {
+            let detail = format!("{member}: {}.", error.message());
+            Problem::with_detail(Code::InvalidUserId, detail)
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for UserIdInput {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct IdVisitor;
+
+        impl Visitor<'_> for IdVisitor {
+            type Value = UserIdInput;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or an unsigned 64-bit integer")
+            }
+
+            fn visit_str<E>(self, id: &str) -> Result<UserIdInput, E> {
+                Ok(UserIdInput(UserId::new(id)))
+            }
+
+            fn visit_u64<E>(self, id: u64) -> Result<UserIdInput, E> {
+                Ok(UserIdInput(Ok(UserId::from(id))))
+            }
+        }
+
+        deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+static NEW_MESSAGE: Schema = Schema {
+    name: "NewMessage",
+    build: |components| {
+        let user = components.refer(&USER_ID_INPUT);
+        json!({
+            "type": "object",
+            "required": ["sender_id", "receiver_id", "content"],
+            "properties": {
+                "sender_id": user.clone(),
+                "receiver_id": described(user, "Another user than the sender."),
+                "content": components.refer(&CONTENT),
+            },
+            "examples": [{"sender_id": ALICE, "receiver_id": BOB, "content": "Hello"}],
+        })
+    },
+};
+
+pub(super) static LIST: Call = Call {
+    id: "listMessages",
+    verb: Verb::Get,
+    path: "/api/messages/conversation/{conversation_id}",
+    group: Group::Messages,
+    summary: "List the messages of a conversation",
+    description: "Newest first. Follow next_cursor to older messages until it is null. Follow \
+                  prev_cursor, now or later, to newer ones: it may return the newest messages \
+                  again and misses none, so drop the ids that you have.",
+    query: &[&LIMIT, &CURSOR],
+    headers: &[],
+    body: None,
+    success: Success {
+        status: StatusCode::OK,
+        description: "A page of messages.",
+        content: Content::Json(&MESSAGE_PAGE),
+        headers: &[&LINK],
+    },
+    problems: &[
+        Code::InvalidCursor,
+        Code::ForeignCursor,
+        Code::InvalidLimit,
+        Code::InvalidId,
+        Code::ConversationNotFound,
+        Code::Unavailable,
+        Code::Timeout,
+    ],
+    handler: |request| Box::pin(list(request)),
+};
+
+async fn list(request: Request<'_>) -> Result<Answer, Problem> {
+    let id: ConversationId = request.path.id("conversation_id")?;
+    let page = history(&request.state.messenger, id, request.query).await?;
+    let base = request.state.base();
+    let path = format_args!("{base}/api/messages/conversation/{id}");
+    answer::page(&page, path, request.query)
+}
+
+pub(super) static LIST_BEFORE: Call = Call {
+    id: "listMessagesBefore",
+    verb: Verb::Get,
+    path: "/api/messages/conversation/{conversation_id}/before",
+    group: Group::Messages,
+    summary: "List the messages of a conversation before a time",
+    description: "Messages whose created_at is strictly before before_timestamp, newest first. To \
+                  read on, follow next_cursor and repeat before_timestamp: both bounds hold. The \
+                  created_at of the last message is no substitute for the cursor, because several \
+                  messages may have the same.",
+    query: &[&BEFORE_TIMESTAMP, &LIMIT, &CURSOR],
+    headers: &[],
+    body: None,
+    success: Success {
+        status: StatusCode::OK,
+        description: "A page of messages.",
+        content: Content::Json(&MESSAGE_PAGE),
+        headers: &[&LINK],
+    },
+    problems: &[
+        Code::InvalidCursor,
+        Code::ForeignCursor,
+        Code::InvalidLimit,
+        Code::InvalidTimestamp,
+        Code::InvalidId,
+        Code::ConversationNotFound,
+        Code::Unavailable,
+        Code::Timeout,
+    ],
+    handler: |request| Box::pin(list_before(request)),
+};
+
+async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
+    let id: ConversationId = request.path.id("conversation_id")?;
+    if request.query.before.is_none() {
+        return Err(Problem::with_detail(
+            Code::InvalidTimestamp,
+            "before_timestamp is missing. Send a time such as \
+             before_timestamp=2026-11-23T09:30:00Z.",
+        ));
+    }
+    let page = history(&request.state.messenger, id, request.query).await?;
+    let base = request.state.base();
+    let path = format_args!("{base}/api/messages/conversation/{id}/before");
+    answer::page(&page, path, request.query)
+}
+
+async fn history(
+    messenger: &Messenger,
+    id: ConversationId,
+    query: Query,
+) -> Result<Page<Message>, Problem> {
+    let history = HistoryQuery::new()
+        .with_limit(query.limit.unwrap_or_default())
+        .with_cursor(query.cursor)
+        .with_before(query.before);
+    let page = messenger.history(id, history).await?;
+    if page.items.is_empty() && query.cursor.is_none() {
+        // Only now is it open whether the conversation exists. A cursor comes from one that does.
+        conversations::existing(messenger, id).await?;
+    }
+    Ok(page)
+}
+
+pub(super) static GET: Call = Call {
+    id: "getMessage",
+    verb: Verb::Get,
+    path: "/api/messages/conversation/{conversation_id}/{message_id}",
+    group: Group::Messages,
+    summary: "Get one message",
+    description: "The Location of a message that was sent leads here.",
+    query: &[],
+    headers: &[],
+    body: None,
+    success: Success {
+        status: StatusCode::OK,
+        description: "The message.",
+        content: Content::Json(&MESSAGE),
+        headers: &[],
+    },
+    problems: &[
+        Code::InvalidId,
+        Code::MessageNotFound,
+        Code::Unavailable,
+        Code::Timeout,
+    ],
+    handler: |request| Box::pin(get(request)),
+};
+
+async fn get(request: Request<'_>) -> Result<Answer, Problem> {
+    let conversation: ConversationId = request.path.id("conversation_id")?;
+    let id: MessageId = request.path.id("message_id")?;
+    let message = request.state.messenger.message(conversation, id).await?;
+    let message = message.ok_or_else(|| Problem::new(Code::MessageNotFound))?;
+    answer::json(StatusCode::OK, &message)
+}
+
+static MESSAGE: Schema = Schema {
+    name: "Message",
+    build: |components| {
+        json!({
+            "type": "object",
+            "required": [
+                "id", "conversation_id", "sender_id", "receiver_id", "content", "created_at",
+            ],
+            "properties": {
+                "id": components.refer(&MESSAGE_ID),
+                "conversation_id": components.refer(&CONVERSATION_ID),
+                "sender_id": components.refer(&USER_ID),
+                "receiver_id": components.refer(&USER_ID),
+                "content": components.refer(&CONTENT),
+                "created_at": components.refer(&TIMESTAMP),
+            },
+            "examples": [example()],
+        })
+    },
+};
+
+static MESSAGE_PAGE: Schema = Schema {
+    name: "MessagePage",
+    build: |components| page_with_example(page_schema(components, &MESSAGE), json!([example()])),
+};
+
+fn example() -> serde_json::Value {
+    json!({
+        "id": EXAMPLE_MESSAGE,
+        "conversation_id": EXAMPLE_CONVERSATION,
+        "sender_id": ALICE,
+        "receiver_id": BOB,
+        "content": "Hello",
+        "created_at": EXAMPLE_TIME,
+    })
+}

@@ -1,0 +1,139 @@
+//! Query parameters.
+
+use std::fmt;
+
+use messenger_core::{Cursor, Limit, Timestamp};
+use serde_json::Value;
+
+use super::percent::{Plus, decode};
+use crate::answer::{Code, Problem};
+use crate::schema::{self, Schema};
+
+/// A query parameter: its documentation, and the code that reads it.
+#[derive(Debug)]
+pub(crate) struct Param {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) required: bool,
+    pub(crate) schema: &'static Schema,
+    pub(crate) example: Option<fn() -> Value>,
+    /// Sets the value in the query, and returns whether it was set before.
+    read: fn(&str, &mut Query) -> Result<bool, Problem>,
+}
+
+pub(crate) static LIMIT: Param = Param {
+    name: "limit",
+    description: "The maximum number of items on the page.",
+    required: false,
+    schema: &schema::LIMIT,
+    example: None,
+    read: |value, query| Ok(query.limit.replace(limit(value)?).is_some()),
+};
+
+pub(crate) static CURSOR: Param = Param {
+    name: "cursor",
+    description: "next_cursor or prev_cursor of a page of this list. Without one, the first page \
+                  is returned.",
+    required: false,
+    schema: &schema::CURSOR,
+    example: None,
+    read: |value, query| {
+        let cursor = value.parse().map_err(Problem::of_input)?;
+        Ok(query.cursor.replace(cursor).is_some())
+    },
+};
+
+pub(crate) static BEFORE_TIMESTAMP: Param = Param {
+    name: "before_timestamp",
+    description: "A time with an offset. Write a + as %2B. Digits finer than a millisecond round \
+                  up.",
+    required: true,
+    schema: &schema::TIMESTAMP_INPUT,
+    example: Some(|| "2100-01-01T00:00:00Z".into()),
+    read: |value, query| Ok(query.before.replace(time(value)?).is_some()),
+};
+
+/// The values of all query parameters that a request has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) limit: Option<Limit>,
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) before: Option<Timestamp>,
+}
+
+impl Query {
+    /// Reads the query of a call that takes these parameters.
+    pub(crate) fn parse(raw: &str, known: &[&Param]) -> Result<Self, Problem> {
+        let mut query = Self::default();
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name, Plus::IsSpace).ok_or_else(not_utf8)?;
+            let value = decode(value, Plus::IsSpace).ok_or_else(not_utf8)?;
+            let param = known
+                .iter()
+                .find(|param| param.name == name)
+                .ok_or_else(|| unknown_parameter(&name, known))?;
+            if (param.read)(&value, &mut query)? {
+                let detail = format!("{name} appears twice in the query. Send it once.");
+                return Err(Problem::with_detail(Code::InvalidQuery, detail));
+            }
+        }
+        Ok(query)
+    }
+}
+
+/// Writes everything but the cursor, for the links of a page.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(limit) = self.limit {
+            write!(f, "&limit={limit}")?;
+        }
+        if let Some(before) = self.before {
+            write!(f, "&before_timestamp={before}")?;
+        }
+        Ok(())
+    }
+}
+
+fn not_utf8() -> Problem {
+    Problem::with_detail(
+        Code::InvalidQuery,
+        "The query is not percent-encoded UTF-8: two hexadecimal digits must follow each %.",
+    )
+}
+
+fn unknown_parameter(name: &str, known: &[&Param]) -> Problem {
+    let names: Vec<_> = known.iter().map(|param| param.name).collect();
+    let takes = match names.as_slice() {
+        [] => "no query parameters".to_owned(),
+        [one] => format!("only {one}"),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    };
+    // A name that may be a misspelled one is repeated, anything longer is not.
+    let detail = if name.len() <= 32 {
+        format!("{name:?} is not a query parameter of this call, which takes {takes}.")
+    } else {
+        format!("The query has an unknown parameter. This call takes {takes}.")
+    };
+    Problem::with_detail(Code::InvalidQuery, detail)
+}
+
+fn limit(value: &str) -> Result<Limit, Problem> {
+    // Only digits: `parse` accepts a plus sign, too.
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.then(|| value.parse().ok()).flatten();
+    Limit::new(number.unwrap_or(0)).map_err(Problem::of_input)
+}
+
+fn time(value: &str) -> Result<Timestamp, Problem> {
+    value.parse().map_err(|error| {
+        if value.contains(' ') && value.replace(' ', "+").parse::<Timestamp>().is_ok() {
+            return Problem::with_detail(
+                Code::InvalidTimestamp,
+                "before_timestamp has a space where its offset should begin: a + in a query means \
+                 a space. Write it as %2B, or send the time in UTC with a Z.",
+            );
+        }
+        Problem::of_input(error)
+    })
+}

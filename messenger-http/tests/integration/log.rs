@@ -1,0 +1,119 @@
+//! A log that cannot be written loses only the log.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use messenger_core::{ErrorKind, Messenger};
+use messenger_http::MessengerService;
+use tower_service::Service as _;
+use tracing::field::Field;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::client::message;
+use crate::faulty::{Fault, Faulty};
+use crate::user;
+
+/// A subscriber whose output is gone.
+struct Broken;
+
+impl Subscriber for Broken {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("messenger_http")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        panic!("the log cannot be written");
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn requests_are_answered_without_a_log() {
+    let _broken = tracing::subscriber::set_default(Broken);
+    let store = Faulty::new().reads(Fault::Fail(ErrorKind::Unavailable, None));
+    let service = MessengerService::new(Messenger::new(store));
+    let request = |method: &str, path: &str, body: String| {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "test")
+            .header("content-type", "application/json")
+            .body(Full::<bytes::Bytes>::from(body))
+            .unwrap()
+    };
+    let inbox = format!("/api/conversations/user/{}", user());
+    for (method, path, body, status) in [
+        ("GET", "/health/live", String::new(), 200),
+        (
+            "POST",
+            "/api/messages/",
+            message(&user(), &user(), "x"),
+            201,
+        ),
+        // A failing store is logged as a warning.
+        ("GET", "/health/ready", String::new(), 503),
+        ("GET", &inbox, String::new(), 503),
+    ] {
+        let Ok(response) = service.clone().call(request(method, path, body)).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert!(response.headers().contains_key("x-request-id"));
+        assert!(response.into_body().collect().await.is_ok());
+    }
+}
+
+/// Notes the longest value of any field of a span.
+struct Longest(AtomicUsize);
+
+impl Subscriber for &'static Longest {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("messenger_http")
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        span.record(&mut |_: &Field, value: &dyn std::fmt::Debug| {
+            self.0
+                .fetch_max(format!("{value:?}").len(), Ordering::Relaxed);
+        });
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn a_long_method_does_not_fill_the_log() {
+    static LONGEST: Longest = Longest(AtomicUsize::new(0));
+    let _noting = tracing::subscriber::set_default(&LONGEST);
+    let service = MessengerService::new(Messenger::new(Faulty::new()));
+    let request = Request::builder()
+        .method(&*"M".repeat(10_000))
+        .uri("/health/live")
+        .header("host", "test")
+        .body(Full::<bytes::Bytes>::default())
+        .unwrap();
+    let Ok(response) = service.clone().call(request).await;
+    assert_eq!(response.status(), 405);
+    let longest = LONGEST.0.load(Ordering::Relaxed);
+    assert!((10..100).contains(&longest), "{longest}");
+}
