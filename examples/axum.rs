@@ -1,7 +1,7 @@
 //! The messenger inside an axum application, next to its own routes: `cargo run --example axum`.
 //!
-//! The service answers every path that the application does not, so `/api/…`, `/docs` and the health
-//! checks are the messenger's. The middleware applies to both.
+//! The service is mounted under `/chat`, so its documentation page is `/chat/docs`. The middleware of
+//! the application applies to it too.
 
 use std::error::Error;
 
@@ -12,7 +12,7 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Router, serve};
 use messenger_core::{Messenger, NewMessage, UserId};
-use messenger_http::MessengerService;
+use messenger_http::{MessengerService, ServiceConfig};
 use messenger_memory::MemoryStore;
 use tokio::net::TcpListener;
 
@@ -22,11 +22,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = address.unwrap_or_else(|| "127.0.0.1:8000".to_owned());
 
     let messenger = Messenger::new(MemoryStore::new());
-    let service = MessengerService::new(messenger.clone());
+    // Links that the service writes begin with its path.
+    let config = ServiceConfig::default().with_base_path("/chat")?;
+    let service = MessengerService::with_config(messenger.clone(), config);
     let app = Router::new()
         .route("/orders/{customer}", post(order))
         .with_state(messenger)
-        .fallback_service(service.clone())
+        .nest_service("/chat", service.clone())
         .layer(from_fn(name_the_application));
 
     let listener = TcpListener::bind(address).await?;

@@ -1,10 +1,10 @@
 //! The messenger over HTTP, in memory: `cargo run --example server`.
 //!
-//! The program `messenger-server` is this, with flags, a log, metrics, a choice of stores and a
-//! second signal that ends it at once.
+//! The program `messenger-server` is this, with flags, a log, metrics and a choice of stores.
 
 use std::error::Error;
 
+use futures_util::{StreamExt as _, stream};
 use messenger_core::Messenger;
 use messenger_http::{MessengerService, ServerConfig, serve};
 use messenger_memory::MemoryStore;
@@ -22,13 +22,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
 
-    // After Ctrl-C the server accepts no new connections and completes the requests in flight.
-    let stop = async {
+    // After Ctrl-C the server completes the requests in flight. A second Ctrl-C ends it at once.
+    let signals = stream::repeat(()).then(async |()| {
         let _ = tokio::signal::ctrl_c().await;
-    };
-    let drained = serve(listener, service, ServerConfig::default(), stop).await;
+    });
+    let drained = serve(listener, service, ServerConfig::default(), signals).await;
     if !drained.is_complete() {
-        return Err("some requests took too long and were cut off".into());
+        return Err("some requests were cut off".into());
     }
     Ok(())
 }

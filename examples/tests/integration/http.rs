@@ -37,7 +37,7 @@ fn axum_serves_its_own_routes_and_the_messenger_under_one_middleware() {
     let invalid = post(&address, "/orders/a%20b", "");
     assert_eq!(invalid.status, 400, "{}", invalid.body);
 
-    let inbox = get(&address, "/api/conversations/user/alice");
+    let inbox = get(&address, "/chat/api/conversations/user/alice");
     assert!(
         inbox.headers.contains("x-application: shop"),
         "{}",
@@ -45,7 +45,13 @@ fn axum_serves_its_own_routes_and_the_messenger_under_one_middleware() {
     );
     let inbox = inbox.json();
     assert_eq!(inbox["data"][0]["participants"], json!(["alice", "shop"]));
-    assert_eq!(get(&address, "/docs").status, 200);
+    let sent = post(&address, "/chat/api/messages/", MESSAGE);
+    assert!(
+        sent.headers.contains("location: /chat/api/messages/"),
+        "{}",
+        sent.headers
+    );
+    assert_eq!(get(&address, "/chat/docs").status, 200);
 
     process.signal("INT");
     assert!(process.wait().success());

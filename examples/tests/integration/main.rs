@@ -1,6 +1,7 @@
 //! Runs each example as people run it.
 
 #[path = "../../../messenger-server/tests/integration/client.rs"]
+#[expect(dead_code, reason = "the tests of the server use the rest")]
 mod client;
 mod custom_store;
 mod embed;

@@ -6,8 +6,10 @@
 mod parse;
 mod values;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use messenger_http::{ServerConfig, ServiceConfig};
 
@@ -55,7 +57,7 @@ pub(crate) struct ServeArguments {
     pub(crate) demo: bool,
 
     #[command(flatten)]
-    pub(crate) listen: ListenArguments,
+    pub(crate) network: NetworkArguments,
 
     #[command(flatten)]
     pub(crate) store: StoreArguments,
@@ -85,6 +87,54 @@ pub(crate) struct ListenArguments {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkArguments {
+    #[command(flatten)]
+    pub(crate) listen: ListenArguments,
+
+    /// Second address to listen on, for /health and /metrics only. Clients of the first address
+    /// cannot use up its connections.
+    #[arg(
+        long,
+        env = "MESSENGER_OPERATIONS_LISTEN",
+        value_name = "HOST:PORT",
+        value_parser = values::host_and_port
+    )]
+    pub(crate) operations_listen: Option<String>,
+
+    /// Hosts that requests may name, separated by commas, such as chat.example. On a loopback
+    /// address, localhost, 127.0.0.1 and [::1] are always allowed, and nothing else by default. On
+    /// other addresses, all hosts are allowed by default.
+    #[arg(
+        long,
+        env = "MESSENGER_ALLOWED_HOSTS",
+        value_name = "HOST,…",
+        value_delimiter = ','
+    )]
+    allowed_hosts: Vec<String>,
+
+    /// Origins of web pages that may call the server (CORS), separated by commas, such as
+    /// https://chat.example, or * for all. None by default.
+    #[arg(
+        long,
+        env = "MESSENGER_CORS_ORIGINS",
+        value_name = "ORIGIN,…",
+        value_delimiter = ','
+    )]
+    cors_origins: Vec<String>,
+
+    /// Path under which clients reach the server if a proxy mounts it there, such as /chat.
+    #[arg(
+        long,
+        env = "MESSENGER_BASE_PATH",
+        value_name = "PATH",
+        default_value = "/",
+        value_parser = values::base_path
+    )]
+    base_path: String,
+}
+
+#[derive(Args, Debug)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArguments {
     /// Maximum number of requests in flight. Further ones are answered 503.
@@ -97,6 +147,17 @@ pub(crate) struct LimitArguments {
     )]
     pub(crate) max_in_flight: usize,
 
+    /// Maximum memory of responses that clients have not received yet, in bytes. Beyond it, requests
+    /// are answered 503.
+    #[arg(
+        long,
+        env = "MESSENGER_MAX_RESPONSE_BYTES",
+        default_value_t = ServiceConfig::default().max_response_bytes,
+        value_name = "BYTES",
+        value_parser = values::at_least_one
+    )]
+    pub(crate) max_response_bytes: usize,
+
     /// Maximum number of open connections. Each is an open file, so `ulimit -n` must be greater.
     #[arg(
         long,
@@ -106,6 +167,18 @@ pub(crate) struct LimitArguments {
         value_parser = values::at_least_one
     )]
     pub(crate) max_connections: usize,
+
+    /// Seconds that a connection may stay open without a request. It must be longer than the idle
+    /// timeout of a load balancer in front, which is 60 seconds for most of them.
+    #[arg(
+        long,
+        env = "MESSENGER_IDLE_TIMEOUT",
+        default_value = "75",
+        value_name = "SECONDS",
+        value_parser = values::seconds,
+        allow_negative_numbers = true
+    )]
+    pub(crate) idle_timeout: Duration,
 }
 
 #[derive(Args, Debug)]
@@ -173,19 +246,39 @@ pub(crate) struct ShutdownArguments {
 }
 
 impl ServeArguments {
-    /// Returns the limits of the service. Metrics are added by the caller.
-    pub(crate) fn service_config(&self) -> ServiceConfig {
-        let mut config = ServiceConfig::default();
+    /// Returns the settings of the service on this address. The caller adds the metrics.
+    pub(crate) fn service_config(&self, address: SocketAddr) -> Result<ServiceConfig> {
+        let mut config = ServiceConfig::default().with_base_path(&self.network.base_path)?;
         config.max_in_flight = self.limits.max_in_flight;
-        config
+        config.max_response_bytes = self.limits.max_response_bytes;
+        config.allowed_hosts = self.network.allowed_hosts(address);
+        config.cors_origins = self.network.cors_origins.clone();
+        Ok(config)
     }
 
     /// Returns the limits of connections, and how the server stops.
     pub(crate) fn server_config(&self) -> ServerConfig {
         let mut config = ServerConfig::default();
         config.max_connections = self.limits.max_connections;
+        config.idle_timeout = self.limits.idle_timeout;
         config.shutdown_delay = self.shutdown.delay;
         config.shutdown_timeout = self.shutdown.timeout;
         config
+    }
+}
+
+impl NetworkArguments {
+    /// Returns the hosts that requests may name, or `None` if they may name any.
+    ///
+    /// A web page on another host can make a browser send requests to a loopback address (DNS
+    /// rebinding), but they name the page's host.
+    fn allowed_hosts(&self, address: SocketAddr) -> Option<Vec<String>> {
+        const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+        let mut hosts = self.allowed_hosts.clone();
+        if address.ip().is_loopback() {
+            hosts.extend(LOOPBACK.map(str::to_owned));
+            hosts.push(address.ip().to_string());
+        }
+        (!hosts.is_empty()).then_some(hosts)
     }
 }

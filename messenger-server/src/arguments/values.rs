@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use messenger_http::ServiceConfig;
 use tracing_subscriber::EnvFilter;
 
 pub(super) fn host_and_port(text: &str) -> Result<String> {
@@ -19,6 +20,11 @@ pub(super) fn host_and_port(text: &str) -> Result<String> {
 pub(super) fn log_filter(text: &str) -> Result<String> {
     EnvFilter::try_new(text)
         .context("it must be a level (error, warn, info, debug, trace) or levels by module")?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn base_path(text: &str) -> Result<String> {
+    ServiceConfig::default().with_base_path(text)?;
     Ok(text.to_owned())
 }
 

@@ -34,9 +34,6 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// The time that the last lines have to reach standard error.
-    pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-
     /// Starts the log, for the whole process.
     ///
     /// With the default filter the Cassandra driver is silent until
@@ -81,6 +78,7 @@ impl Log {
 
     /// Writes the error with which the program ends, if there is one, and the lines that wait.
     pub(crate) fn end(self, result: &Result<()>) {
+        const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
         if let Err(error) = result {
             let text = with_causes(error);
             match self.format {
@@ -88,6 +86,6 @@ impl Log {
                 LogFormat::Json => error!("{text}"),
             }
         }
-        self.lines.flush(Self::FLUSH_TIMEOUT);
+        self.lines.flush(FLUSH_TIMEOUT);
     }
 }

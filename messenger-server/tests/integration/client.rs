@@ -65,16 +65,29 @@ pub(crate) fn get(address: &str, path: &str) -> Answer {
     Request::begin(address, &head).finish("")
 }
 
-/// Returns the head of a POST with a body of this length.
-pub(crate) fn head_of_post(address: &str, path: &str, len: usize) -> String {
+/// Sends the head of a POST and waits until the server asks for the body, which has this length.
+pub(crate) fn begin_post(address: &str, path: &str, len: usize) -> Request {
+    const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let head = head_of_post(address, path, len, "Expect: 100-continue\r\n");
+    let mut request = Request::begin(address, &head);
+    let mut answer = [0; CONTINUE.len()];
+    request
+        .stream
+        .read_exact(&mut answer)
+        .expect("the server answers");
+    assert_eq!(answer, CONTINUE);
+    request
+}
+
+fn head_of_post(address: &str, path: &str, len: usize, headers: &str) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\
          Content-Type: application/json\r\nContent-Length: {len}\r\n\r\n"
     )
 }
 
 /// Returns the response to a POST of JSON.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Answer {
-    let head = head_of_post(address, path, body.len());
+    let head = head_of_post(address, path, body.len(), "");
     Request::begin(address, &head).finish(body)
 }

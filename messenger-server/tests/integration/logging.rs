@@ -106,6 +106,7 @@ fn without_standard_output_it_serves_all_the_same() {
     let child = messenger_server()
         .args(["--listen", &address])
         .stdout(writer)
+        .stderr(Stdio::null())
         .spawn()
         .expect("the program starts");
     let mut server = Server { child, address };

@@ -4,6 +4,7 @@ mod arguments;
 mod client;
 mod generate;
 mod logging;
+mod network;
 mod process;
 mod server;
 

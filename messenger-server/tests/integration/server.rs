@@ -3,22 +3,22 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::client::{Request, get, head_of_post, post};
+use crate::client::{begin_post, get, post};
 use crate::messenger_server;
 use crate::process::{Running, run, until};
 
 /// A server on a port of its own.
 pub(crate) struct Server {
     pub(crate) process: Running,
-    address: String,
+    pub(crate) address: String,
     first_line: String,
 }
 
 impl Server {
-    fn start(flags: &[&str]) -> Self {
+    pub(crate) fn start(flags: &[&str]) -> Self {
         Self::start_as(
             messenger_server()
-                .args(["--listen", "127.0.0.1:0"])
+                .env("MESSENGER_LISTEN", "127.0.0.1:0")
                 .args(flags),
         )
     }
@@ -122,30 +122,18 @@ fn the_demo_data_has_a_history_and_an_inbox_of_several_pages() {
     assert!(ids.is_sorted_by(|newer, older| newer > older));
 }
 
-/// Returns the number of requests in flight, by the metrics. (This one does not count.)
-fn in_flight(address: &str) -> u32 {
-    let metrics = get(address, "/metrics").body;
-    let value = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("messenger_http_requests_in_flight "));
-    value.map_or(0, |value| value.parse().expect("a number"))
-}
-
 #[test]
 fn what_is_in_flight_is_answered_before_it_ends() {
     let mut server = Server::start(&[]);
     let address = server.address.clone();
-    let head = head_of_post(&address, "/api/messages/", MESSAGE.len());
-    let (half, rest) = MESSAGE.split_at(20);
-    let request = Request::begin(&address, &format!("{head}{half}"));
+    let request = begin_post(&address, "/api/messages/", MESSAGE.len());
     // An idle connection does not hold the server up.
     let _idle = TcpStream::connect(&address).unwrap();
-    until(|| in_flight(&address) == 1);
 
     server.process.signal("TERM");
     until(|| TcpStream::connect(&address).is_err());
     assert!(server.process.is_running());
-    let answer = request.finish(rest);
+    let answer = request.finish(MESSAGE);
     assert_eq!(answer.status, 201, "{}", answer.body);
     assert!(
         answer.headers.contains("connection: close"),
@@ -168,22 +156,33 @@ fn during_the_shutdown_delay_it_serves_but_is_not_ready_and_a_second_signal_ends
         server.process.signal("INT");
         !server.process.is_running()
     });
+    // It had nothing to cut off.
+    assert!(server.process.wait().success());
+}
+
+#[test]
+fn a_second_signal_cuts_off_what_is_in_flight() {
+    let mut server = Server::start(&["--shutdown-timeout", "600"]);
+    let _request = begin_post(&server.address, "/api/messages/", MESSAGE.len());
+    server.process.signal("TERM");
+    until(|| {
+        server.process.signal("INT");
+        !server.process.is_running()
+    });
     assert!(!server.process.wait().success());
     let log = server.process.log();
-    assert!(log.contains("second signal"), "{log}");
+    assert!(log.contains("stopped with 1 requests"), "{log}");
 }
 
 #[test]
 fn after_the_deadline_it_ends_whatever_is_in_flight() {
     let mut server = Server::start(&["--shutdown-timeout", "0.2"]);
-    let head = head_of_post(&server.address, "/api/messages/", MESSAGE.len());
-    let _request = Request::begin(&server.address, &head);
-    until(|| in_flight(&server.address) == 1);
+    let _request = begin_post(&server.address, "/api/messages/", MESSAGE.len());
     server.process.signal("INT");
     assert!(!server.process.wait().success());
     let log = server.process.log();
     assert!(
-        log.contains("1 requests and 0 sends were still in flight after --shutdown-timeout"),
+        log.contains("stopped with 1 requests and 0 sends in flight"),
         "{log}"
     );
 }
