@@ -52,7 +52,7 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Activity {
     opened: Instant,
-    /// Microseconds since `opened`, times 8, plus the number of the state.
+    /// Microseconds since `opened`, times [`Self::STATES`], plus the number of the state.
     state: AtomicU64,
     closes: AtomicBool,
     evicted: AtomicBool,
@@ -60,6 +60,7 @@ pub(super) struct Activity {
 }
 
 impl Activity {
+    /// The factor that leaves room for the number of the state.
     const STATES: u64 = 8;
 
     pub(super) fn new() -> Self {
@@ -73,7 +74,8 @@ impl Activity {
     }
 
     pub(super) fn enter(&self, state: State) {
-        let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX >> 3);
+        // Enough for 73,000 years.
+        let micros = self.opened.elapsed().as_micros() as u64;
         self.state
             .store(micros * Self::STATES + state as u64, Ordering::Relaxed);
     }

@@ -14,7 +14,7 @@ use super::activity::{Activity, State};
 use super::byte_stream::{ByteStream, Socket};
 use super::calls::Calls;
 use super::config::ServerConfig;
-use super::shutdown::Phase;
+use super::phase::Phase;
 
 /// The time that a client has to close its side after ours was closed.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,18 +99,23 @@ impl Timeouts {
 
     /// Returns the time at which a connection ends if its state does not change.
     fn deadline(&self, (state, since): (State, Instant)) -> Option<Instant> {
-        let own = match state {
-            State::Idle => since + self.idle,
-            State::Head => since + self.head,
+        let timeout = match state {
+            State::Idle => self.idle,
+            State::Head => self.head,
             // The service has timeouts for these, and the stream has one for writes.
             State::Body | State::Busy | State::Answered => return None,
-            State::Closing => since + CLOSING_TIMEOUT,
+            State::Closing => CLOSING_TIMEOUT,
         };
-        let of_drain = match (state, self.draining) {
+        // A timeout that overflows is none.
+        let own = since.checked_add(timeout);
+        match (state, self.draining) {
+            // A request whose head is arriving is answered like those in progress.
             (State::Head, _) | (_, None) => own,
-            (_, Some(start)) => since.max(start) + DRAIN_GRACE,
-        };
-        Some(own.min(of_drain))
+            (_, Some(start)) => {
+                let of_drain = since.max(start) + DRAIN_GRACE;
+                Some(own.map_or(of_drain, |own| own.min(of_drain)))
+            }
+        }
     }
 
     /// Is ready when the connection has been in its state for too long.

@@ -21,14 +21,14 @@ const RETRY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Connections {
     permits: Arc<Semaphore>,
-    /// By address.
+    /// By the address of the activity, which is unique while the connection is open.
     open: Mutex<HashMap<usize, Arc<Activity>>>,
 }
 
 impl Connections {
     pub(super) fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
-            permits: Arc::new(Semaphore::new(max)),
+            permits: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
             open: Mutex::default(),
         })
     }
@@ -57,8 +57,9 @@ impl Connections {
     /// Returns the number of connections with a request in progress.
     pub(super) fn in_progress(&self) -> usize {
         let open = self.open();
-        let in_progress = open.values().filter(|a| a.state().is_in_progress());
-        in_progress.count()
+        open.values()
+            .filter(|activity| activity.state().is_in_progress())
+            .count()
     }
 
     fn evict_longest_waiting(&self) {

@@ -1,10 +1,10 @@
 //! The listener: accepts connections, and waits while the system has no sockets left.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
+use super::backoff::Backoff;
 use super::byte_stream::Socket;
 use crate::metrics;
 
@@ -78,22 +78,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
-}
-
-/// Waits while the system has no sockets left, twice as long each time.
-struct Backoff(Duration);
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self(Duration::from_millis(5))
-    }
-}
-
-impl Backoff {
-    const MAX: Duration = Duration::from_secs(1);
-
-    async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(Self::MAX);
-    }
 }

@@ -1,9 +1,16 @@
-//! The phases of a shutdown, and its result.
+//! The shutdown, step by step, and its result.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _};
-use tokio::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::acceptor::Acceptor;
+use super::listener::close;
+use super::phase::Phase;
 
 /// The result of a server's shutdown: what was cut off when its time was over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,21 +29,63 @@ impl Drained {
     }
 }
 
-/// The phase of a server, as its connections see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Running,
-    /// New connections are still accepted. Answers say `Connection: close`.
-    Stopping,
-    /// No new connections since then. Requests are answered, and idle connections end.
-    Draining(Instant),
-    /// Everything ends at once.
-    Cut,
-}
-
 /// Waits for the next signal. A stream that has ended has none.
-pub(super) async fn next_signal(signals: &mut Pin<&mut impl Stream<Item = ()>>) {
+async fn next_signal(signals: &mut Pin<&mut impl Stream<Item = ()>>) {
     if signals.next().await.is_none() {
         std::future::pending().await
+    }
+}
+
+/// Accepts connections until the first signal and the delay after it. Returns `false` if the second
+/// signal has come.
+pub(super) async fn accept_until_stopped(
+    acceptor: &Acceptor,
+    mut listener: TcpListener,
+    phase: &watch::Sender<Phase>,
+    delay: Duration,
+    signals: &mut Pin<&mut (impl Stream<Item = ()> + Send)>,
+) -> bool {
+    let stopped = async {
+        next_signal(signals).await;
+        tracing::info!("stopping");
+        acceptor.service.begin_shutdown();
+        phase.send_replace(Phase::Stopping);
+        tokio::select! {
+            () = sleep(delay) => true,
+            () = next_signal(signals) => false,
+        }
+    };
+    let go_on = tokio::select! {
+        never = acceptor.accept(&mut listener) => match never {},
+        go_on = stopped => go_on,
+    };
+    if go_on {
+        for socket in close(listener) {
+            // Beyond the limit nothing can be done for it.
+            if let Some(open) = acceptor.connections.try_admit() {
+                acceptor.spawn(socket, open);
+            }
+        }
+        phase.send_replace(Phase::Draining(Instant::now()));
+    }
+    go_on
+}
+
+/// Waits until the connections and sends have ended. Returns `false` if the timeout or the second
+/// signal came first.
+pub(super) async fn drain(
+    acceptor: &Acceptor,
+    timeout: Duration,
+    signals: &mut Pin<&mut (impl Stream<Item = ()> + Send)>,
+) -> bool {
+    acceptor.tasks.close();
+    let ended = async {
+        acceptor.tasks.wait().await;
+        acceptor.service.drain().await;
+    };
+    tokio::select! {
+        () = ended => true,
+        () = sleep(timeout) => false,
+        () = next_signal(signals) => false,
     }
 }

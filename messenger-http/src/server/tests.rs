@@ -1,14 +1,17 @@
 //! Times of connections, in a time that tests move forward.
 
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use messenger_core::Messenger;
 use messenger_memory::MemoryStore;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::activity::Activity;
-use super::byte_stream::ByteStream;
+use super::byte_stream::{ByteStream, Socket};
+use super::listener::Listener;
 use super::*;
 
 impl Socket for DuplexStream {
@@ -25,10 +28,10 @@ const POST_HEAD: &[u8] = b"POST /api/messages/ HTTP/1.1\r\nHost: x\r\n\
 /// Longer than everything here.
 const LONG: Duration = Duration::from_secs(1000);
 
-fn server(config: ServerConfig) -> (Server, watch::Sender<Phase>) {
+fn acceptor(config: ServerConfig) -> (Acceptor, watch::Sender<Phase>) {
     let service = MessengerService::new(Messenger::new(MemoryStore::new()));
     let phase = watch::Sender::new(Phase::Running);
-    (Server::new(service, Scope::All, config, &phase), phase)
+    (Acceptor::new(service, Scope::All, config, &phase), phase)
 }
 
 fn at_most(max_connections: usize) -> ServerConfig {
@@ -39,9 +42,9 @@ fn at_most(max_connections: usize) -> ServerConfig {
 }
 
 /// Opens a connection as a listener does.
-async fn connect(server: &Server) -> DuplexStream {
+async fn connect(acceptor: &Acceptor) -> DuplexStream {
     let (client, socket) = tokio::io::duplex(64 * 1024);
-    server.spawn(socket, server.connections.admit().await);
+    acceptor.spawn(socket, acceptor.connections.admit().await);
     client
 }
 
@@ -85,8 +88,8 @@ fn about(time: Duration, seconds: f64) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_outlives_those_of_load_balancers() {
-    let (server, _phase) = server(ServerConfig::default());
-    let mut client = connect(&server).await;
+    let (acceptor, _phase) = acceptor(ServerConfig::default());
+    let mut client = connect(&acceptor).await;
     sleep(Duration::from_secs(61)).await;
     ask(&mut client).await;
     // Counted from the last answer.
@@ -94,14 +97,14 @@ async fn an_idle_connection_outlives_those_of_load_balancers() {
     ask(&mut client).await;
     assert!(about(closed(&mut client).await, 75.0));
     // And from the start, if there was no request.
-    let mut client = connect(&server).await;
+    let mut client = connect(&acceptor).await;
     assert!(about(closed(&mut client).await, 75.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_has_less_time_than_an_idle_connection() {
-    let (server, _phase) = server(ServerConfig::default());
-    let mut client = connect(&server).await;
+    let (acceptor, _phase) = acceptor(ServerConfig::default());
+    let mut client = connect(&acceptor).await;
     for round in 0..2 {
         sleep(Duration::from_secs(50 * round)).await;
         ask(&mut client).await;
@@ -117,16 +120,35 @@ async fn a_head_has_less_time_than_an_idle_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_longest_timeouts_are_none() {
+    let config = ServerConfig {
+        max_connections: usize::MAX,
+        header_timeout: Duration::MAX,
+        idle_timeout: Duration::MAX,
+        ..ServerConfig::default()
+    };
+    let (acceptor, phase) = acceptor(config);
+    let mut client = connect(&acceptor).await;
+    sleep(LONG).await;
+    client.write_all(&LIVE[..10]).await.unwrap();
+    sleep(LONG).await;
+    client.write_all(&LIVE[10..]).await.unwrap();
+    answer(&mut client).await;
+    phase.send_replace(Phase::Draining(Instant::now()));
+    assert!(about(closed(&mut client).await, 0.5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_connection_replaces_the_one_that_has_waited_longest() {
-    let (server, _phase) = server(at_most(3));
+    let (acceptor, _phase) = acceptor(at_most(3));
     let mut clients = Vec::new();
     for _ in 0..3 {
-        clients.push(connect(&server).await);
+        clients.push(connect(&acceptor).await);
         sleep(Duration::from_secs(2)).await;
     }
     // The first one is not idle for longest any more.
     ask(&mut clients[0]).await;
-    let mut fourth = connect(&server).await;
+    let mut fourth = connect(&acceptor).await;
     assert!(about(closed(&mut clients[1]).await, 0.0));
     ask(&mut fourth).await;
     assert!(is_open(&mut clients[0]).await && is_open(&mut clients[2]).await);
@@ -135,28 +157,30 @@ async fn a_new_connection_replaces_the_one_that_has_waited_longest() {
     sleep(Duration::from_secs(2)).await;
     ask(&mut clients[0]).await;
     ask(&mut fourth).await;
-    let mut fifth = connect(&server).await;
+    let mut fifth = connect(&acceptor).await;
     assert!(about(closed(&mut clients[2]).await, 0.0));
     ask(&mut fifth).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_makes_room() {
-    let (server, _phase) = server(at_most(1));
-    let mut stuck = connect(&server).await;
+    let (acceptor, _phase) = acceptor(at_most(1));
+    let mut stuck = connect(&acceptor).await;
     stuck.write_all(POST_HEAD).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    stuck.write_all(b"half of it").await.unwrap();
     sleep(Duration::from_secs(2)).await;
-    let mut second = connect(&server).await;
+    let mut second = connect(&acceptor).await;
     assert!(about(closed(&mut stuck).await, 0.0));
     ask(&mut second).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_has_a_second_to_send_its_request() {
-    let (server, _phase) = server(at_most(1));
-    let mut first = connect(&server).await;
+    let (acceptor, _phase) = acceptor(at_most(1));
+    let mut first = connect(&acceptor).await;
     let start = Instant::now();
-    let (mut second, ()) = tokio::join!(connect(&server), async {
+    let (mut second, ()) = tokio::join!(connect(&acceptor), async {
         sleep(Duration::from_millis(900)).await;
         ask(&mut first).await;
     });
@@ -169,11 +193,11 @@ async fn a_connection_has_a_second_to_send_its_request() {
 
 #[tokio::test(start_paused = true)]
 async fn while_draining_a_request_on_its_way_is_answered() {
-    let (server, phase) = server(ServerConfig::default());
+    let (acceptor, phase) = acceptor(ServerConfig::default());
     let (mut used, mut new, mut silent) = (
-        connect(&server).await,
-        connect(&server).await,
-        connect(&server).await,
+        connect(&acceptor).await,
+        connect(&acceptor).await,
+        connect(&acceptor).await,
     );
     let answer = ask(&mut used).await;
     assert!(!answer.contains("connection: close"), "{answer}");
@@ -190,15 +214,15 @@ async fn while_draining_a_request_on_its_way_is_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_close_its_side_is_not_waited_for() {
-    let (server, phase) = server(ServerConfig::default());
-    let mut client = connect(&server).await;
+    let (acceptor, phase) = acceptor(ServerConfig::default());
+    let mut client = connect(&acceptor).await;
     phase.send_replace(Phase::Stopping);
     ask(&mut client).await;
     assert!(about(closed(&mut client).await, 0.0));
     // It has read the end, and neither closes nor sends anything.
     let start = Instant::now();
-    server.tasks.close();
-    timeout(LONG, server.tasks.wait()).await.unwrap();
+    acceptor.tasks.close();
+    timeout(LONG, acceptor.tasks.wait()).await.unwrap();
     assert!(about(start.elapsed(), 5.0), "{:?}", start.elapsed());
 }
 
@@ -254,7 +278,7 @@ impl Listener for Exhausted {
 
 #[tokio::test(start_paused = true)]
 async fn a_lack_of_sockets_is_waited_out() {
-    let (server, _phase) = server(ServerConfig::default());
+    let (acceptor, _phase) = acceptor(ServerConfig::default());
     let (mut client, stream) = tokio::io::duplex(4096);
     let mut listener = Exhausted {
         failures: 20,
@@ -262,7 +286,7 @@ async fn a_lack_of_sockets_is_waited_out() {
     };
     let start = Instant::now();
     tokio::select! {
-        never = server.accept(&mut listener) => match never {},
+        never = acceptor.accept(&mut listener) => match never {},
         _ = ask(&mut client) => {}
     }
     // Twice as long each time, from 5 ms to a second.

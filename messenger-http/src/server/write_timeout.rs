@@ -52,9 +52,10 @@ impl WriteTimeout {
                 if !self.blocked {
                     self.start();
                 }
-                if let Some(timer) = &mut self.timer {
-                    ready!(timer.as_mut().poll(cx));
-                }
+                let Some(timer) = &mut self.timer else {
+                    return Poll::Pending;
+                };
+                ready!(timer.as_mut().poll(cx));
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
         }
@@ -68,7 +69,10 @@ impl WriteTimeout {
     fn start(&mut self) {
         self.blocked = true;
         self.written = 0;
-        let deadline = Instant::now() + self.timeout;
+        // A timeout that overflows is none.
+        let Some(deadline) = Instant::now().checked_add(self.timeout) else {
+            return;
+        };
         match &mut self.timer {
             Some(timer) => timer.as_mut().reset(deadline),
             None => self.timer = Some(Box::pin(tokio::time::sleep_until(deadline))),
