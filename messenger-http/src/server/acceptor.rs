@@ -13,7 +13,7 @@ use super::connection;
 use super::connections::{Connections, Open};
 use super::listener::{self, Listener};
 use super::phase::Phase;
-use crate::service::MessengerService;
+use crate::MessengerService;
 
 /// Accepts connections and serves each one in a task of its own.
 #[derive(Debug)]
