@@ -1,16 +1,16 @@
-# The server, and the generator of test data: two static programs and nothing else. The image holds
-# no shell, no package and no library that would have to be kept up to date.
+# One static program and nothing else: the image holds no shell, package or library that would have to
+# be kept up to date.
 #
 #   docker build -t messenger .
 #   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL messenger
 #
-# Only plain layers, so that BuildKit and the builder before it both build this.
+# Only plain instructions, so that BuildKit and the legacy builder both build this.
 
 # The oldest Rust that is supported, as in Cargo.toml, or a later one.
 ARG RUST=1.95
 
-# What decides over the dependencies, and nothing else: the manifests, the lock, and empty programs
-# in the place of ours. It stays the same until one of these changes, and so do the layers on it.
+# Only what determines the dependencies: the manifests, the lock file, and empty programs in place of
+# ours. This stage and the layers built on it stay cached until one of these changes.
 FROM debian:bookworm-slim AS manifests
 WORKDIR /source
 COPY . .
@@ -20,36 +20,35 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock -regextype posix-extend
  && find . -type d -empty -delete
 
 FROM rust:${RUST}-slim-bookworm AS build
-# cargo-auditable writes the list of dependencies into a program: scanners and SBOMs read it there.
+# cargo-auditable stores the list of dependencies in the program, where scanners and SBOM tools read it.
 RUN cargo install --quiet --locked --root /usr/local cargo-auditable@0.7.7
 WORKDIR /source
-# With a target named, the flags are not those of build scripts and macros, which cannot be static.
+# If --target is given, the flags do not apply to build scripts and macros, which cannot be static.
 ENV CARGO_PROFILE_RELEASE_STRIP=symbols \
     RUSTFLAGS="-C target-feature=+crt-static"
-# Further features, such as messenger-cassandra/tls for TLS to the nodes.
+# Additional features, such as tls for TLS to the Cassandra nodes.
 ARG FEATURES=""
-ENV TO_BUILD="--release --locked --package examples --example server --example generate"
+ENV TO_BUILD="--release --locked --package messenger-server"
 RUN rustc --print host-tuple >/target
 COPY --from=manifests /source .
 RUN cargo auditable build $TO_BUILD --features "$FEATURES" --target "$(cat /target)"
 COPY . .
-# Cargo goes by the time of files, and ours may be older than the empty ones.
+# Cargo compares modification times, and our files may be older than the empty ones.
 RUN find . -name '*.rs' -exec touch {} + \
  && cargo auditable build $TO_BUILD --features "$FEATURES" --target "$(cat /target)" \
- && cp "target/$(cat /target)/release/examples/server" \
-       "target/$(cat /target)/release/examples/generate" /usr/local/bin/
+ && cp "target/$(cat /target)/release/messenger-server" /usr/local/bin/
 
 FROM scratch
 COPY LICENSE-* /licenses/
-COPY --from=build /usr/local/bin/server /usr/local/bin/generate /usr/local/bin/
-# In a container, "this machine alone" would be nobody: who may reach the server is up to the port
-# that is published, or to the network policy.
+COPY --from=build /usr/local/bin/messenger-server /usr/local/bin/
+# On its loopback address a container cannot be reached. The published port or the network policy
+# limits access.
 ENV MESSENGER_LISTEN=0.0.0.0:8000
 EXPOSE 8000
 USER 65532:65532
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["/usr/local/bin/server", "--health-check"]
-ENTRYPOINT ["/usr/local/bin/server"]
+  CMD ["/usr/local/bin/messenger-server", "health-check"]
+ENTRYPOINT ["/usr/local/bin/messenger-server"]
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED

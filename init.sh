@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Starts the messenger with a real Cassandra, and says where it is: ./init.sh and nothing else.
+# Starts the messenger with a real Cassandra, and prints where it is.
 #
 #   ./init.sh [--test-data | --no-test-data]
 #
 #   --test-data      fills it with test data, without asking
-#   --no-test-data   does not, without asking (so does a run without a terminal)
+#   --no-test-data   leaves it empty, without asking (the default without a terminal)
 #
-# It builds the image, starts Cassandra and the server, waits until they are ready and makes the
-# schema. What runs already goes on running, so it can be run again at any time. If it fails it
-# stops what it has started, and nothing else; data is never deleted.
+# Builds the image, starts Cassandra and the server, creates the schema, and waits until they are
+# ready. Running containers keep running, so it is safe to run again at any time. If it fails, it
+# stops only what it has started. It never deletes data.
 #
-# In the environment: MESSENGER_PORT, 8000 unless set; MESSENGER_IMAGE, an image to take instead of
-# building one; CASSANDRA_HEAP, 1G unless set.
+# Environment: MESSENGER_PORT (default 8000); MESSENGER_IMAGE, an image to use instead of building
+# one; CASSANDRA_HEAP (default 1G).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -49,7 +49,7 @@ fi
 docker info >/dev/null 2>&1 ||
   die 'the Docker engine does not answer: is it started, and may you use it? Try: docker info'
 
-# running SERVICE: the id of its container, if that runs.
+# running SERVICE: prints the id of its container if it is running.
 running() {
   local id
   id=$("${compose[@]}" ps -q "$1" 2>/dev/null | head -n 1)
@@ -57,16 +57,16 @@ running() {
     echo "$id"
 }
 
-# The port: taken is fine if it is our own server that has it.
+# The port may be in use only by our own server.
 server=$(running server)
 ours=
 [ -z "$server" ] || ours=$(docker port "$server" 8000/tcp 2>/dev/null || true)
 if [[ $ours != *":$port" ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-  die "port $port is taken by another program." \
+  die "port $port is in use by another program." \
     "Stop that, or choose another port: MESSENGER_PORT=8001 ./init.sh"
 fi
 
-# From here on things are started. If this fails, what was not running before is stopped.
+# From here on containers are started. If that fails, those that were not running before are stopped.
 to_stop=()
 [ -n "$server" ] || to_stop+=(server)
 [ -n "$(running cassandra)" ] || to_stop+=(cassandra)
@@ -78,7 +78,7 @@ undo() {
   "${compose[@]}" logs --tail 15 >&2 || true
   for service in ${to_stop[@]+"${to_stop[@]}"}; do # (bash 3 has no empty arrays)
     [ -n "$(running "$service")" ] || continue
-    echo "init.sh: stopping $service, which this run has started" >&2
+    echo "init.sh: stopping $service, which this run started" >&2
     "${compose[@]}" stop "$service" >&2 || true
   done
   exit "$status"
@@ -94,7 +94,7 @@ if [ -z "${MESSENGER_IMAGE:-}" ]; then
   "${compose[@]}" build server
 fi
 
-# wait_for SERVICE SECONDS: until its health check says that it is well.
+# wait_for SERVICE SECONDS: waits until its health check succeeds.
 wait_for() {
   local id health i
   for ((i = 0; i < $2; i++)); do
@@ -112,7 +112,7 @@ wait_for() {
 say 'starting Cassandra'
 "${compose[@]}" up -d --no-build cassandra
 wait_for cassandra 300
-say 'starting the server, which makes the schema'
+say 'starting the server, which creates the schema'
 "${compose[@]}" up -d --no-build server
 wait_for server 90
 
@@ -123,21 +123,21 @@ if [ "$test_data" = ask ]; then
     [[ $answer != [yY]* ]] || test_data=yes
   fi
 fi
-again="${compose[*]} exec server generate"
+again="${compose[*]} exec server messenger-server generate"
 if [ "$test_data" = yes ]; then
   say 'writing test data'
-  "${compose[@]}" exec -T server generate
+  "${compose[@]}" exec -T server messenger-server generate
 fi
 
 cat <<END
 
 The messenger is ready.
 
-  API    $url/api/conversations/user/1
+  API    $url/api/conversations/user/alice
   docs   $url/docs
 
   test:           scripts/smoke $url
-  test data:      $again        (generate --help tells its sizes)
+  test data:      $again        (sizes: --help)
   logs:           ${compose[*]} logs -f server
   stop:           ${compose[*]} down        (keeps the data; --volumes deletes it)
 END

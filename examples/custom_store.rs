@@ -1,8 +1,7 @@
-//! A store of your own, from end to end, and the suite that tells whether it keeps the contract:
-//! `cargo run --example custom_store`.
+//! A store of your own, and the conformance suite that checks it: `cargo run --example custom_store`.
 //!
-//! This one is a few ordered maps behind one lock. Each method names the rules of the
-//! [`Store`] that it has to keep.
+//! The store is a few ordered maps behind one lock. Comments name the rules of the [`Store`] contract
+//! that a method has to keep.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -18,8 +17,8 @@ use messenger_core::{
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-/// Runs every case, each as a test of its own, and then made-up calls against the model. Flags are
-/// those of `cargo test`: a name picks cases, and `--list` shows them.
+/// Runs every case as a test of its own, and then generated calls that are compared with a model. The
+/// flags are those of `cargo test`: a name selects cases, and `--list` shows them.
 fn main() {
     let cases = testing::cases().iter().map(|case| {
         Trial::test(case.to_string(), || {
@@ -37,7 +36,7 @@ fn agrees_with_the_model() -> Result<(), Failed> {
     Ok(())
 }
 
-/// One lock for all of it: that makes every call atomic, and the rules easy to keep.
+/// One lock for everything makes each call atomic, and the rules easy to keep.
 #[derive(Debug, Default)]
 struct MapStore {
     tables: Mutex<Tables>,
@@ -54,7 +53,7 @@ struct Tables {
 
 #[async_trait]
 impl Store for MapStore {
-    /// Inserting into a map is idempotent (rule 1) and takes any order (rule 4).
+    /// Inserting into a map is idempotent (rule 1), and the order does not matter (rule 4).
     async fn append(&self, message: &Message) -> Result<(), Error> {
         let mut tables = self.tables.lock();
         tables
@@ -100,7 +99,7 @@ impl Store for MapStore {
         Ok(self.tables.lock().conversations.get(&id).cloned())
     }
 
-    /// The first claim stays (rule 9). A store for daily use forgets keys after a day or so.
+    /// The first claim wins (rule 9). A store for production forgets keys after a day or so.
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
         let key = (reservation.sender_id.clone(), reservation.key.clone());
         let mut tables = self.tables.lock();
@@ -140,8 +139,8 @@ impl Tables {
     }
 }
 
-/// The slice of an ordered map: both bounds are exclusive (rule 3), and it reads no more than it
-/// gives (rule 12).
+/// Returns a slice of an ordered map: both bounds are exclusive (rule 3), and it reads no more than
+/// it returns (rule 12).
 fn cut<T>(map: &BTreeMap<Position, T>, slice: Slice) -> impl Iterator<Item = &T> {
     let bound = |position: Option<Position>| position.map_or(Bound::Unbounded, Bound::Excluded);
     let (above, below) = (bound(slice.above), bound(slice.below));
@@ -155,7 +154,7 @@ fn cut<T>(map: &BTreeMap<Position, T>, slice: Slice) -> impl Iterator<Item = &T>
         .map(|(_, row)| row)
 }
 
-/// `BTreeMap::range` panics where the bounds leave no room.
+/// Returns whether anything can lie between the bounds; otherwise `BTreeMap::range` panics.
 fn is_possible(slice: Slice) -> bool {
     match (slice.above, slice.below) {
         (Some(above), Some(below)) => above < below,

@@ -1,4 +1,4 @@
-//! A messenger inside another service, with no server and no database: `cargo run --example embed`.
+//! The messenger inside another program, without a server or a database: `cargo run --example embed`.
 
 use messenger_core::{Error, HistoryQuery, InboxQuery, Limit, Messenger, NewMessage, UserId};
 use messenger_memory::MemoryStore;
@@ -8,7 +8,7 @@ async fn main() -> Result<(), Error> {
     let messenger = Messenger::new(MemoryStore::new());
     let (shop, ada) = (UserId::new("shop")?, UserId::new("ada@example.org")?);
 
-    // Something happens in your service, and somebody is told.
+    // Something happens in your program, and it tells a customer.
     for text in ["Your order is on its way", "It arrives tomorrow"] {
         let message = NewMessage::new(shop.clone(), ada.clone(), text)?;
         messenger.send(message).await?;
@@ -16,13 +16,13 @@ async fn main() -> Result<(), Error> {
     let reply = NewMessage::new(ada.clone(), shop, "Thank you! 📦")?;
     let reply = messenger.send(reply).await?;
 
-    // What a client shows first: the conversations, most recent activity first.
+    // The inbox: conversations, the most recent activity first.
     for conversation in messenger.inbox(&ada, InboxQuery::new()).await?.items {
         let last = conversation.last_message();
         println!("inbox: {}: {}", last.sender_id(), last.preview());
     }
 
-    // Then a conversation, newest first, page by page.
+    // A history: the newest messages first, page by page.
     let mut query = HistoryQuery::new().with_limit(Limit::new(2)?);
     loop {
         let page = messenger.history(reply.conversation_id(), query).await?;

@@ -1,35 +1,28 @@
-//! How fast the messenger is, in relation to what could be had without it. Unpublished.
+//! Benchmarks of the messenger against baselines. Unpublished.
 //!
-//! A figure of these benches is a ratio: the messenger and a *baseline* do the same work in one
-//! process and one run, in turns so short that whatever else the machine does meets both alike. The
-//! baseline of the memory store is a bare ordered map, that of the Cassandra store the bare driver
-//! with the same statements, that of the HTTP server hyper that answers the same bytes.
+//! A figure is a ratio: the messenger and a baseline do the same work in one process and one run, in
+//! turns of 50 ms, so that other load on the machine affects both alike. The baseline of the memory
+//! store is a bare ordered map, that of the Cassandra store is the bare driver with the same
+//! statements, and that of the HTTP server is hyper returning the same bytes.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | [`pair`] | the two sides of a comparison |
-//! | [`ratio`] | measures a pair by turns |
-//! | [`calls`], [`pages`], [`lists`], [`store`], [`sends`] | what most sides are made of: calls with arguments, pages, the lists that they are of, the calls of a store, messages to send |
-//! | [`memory`], [`http`], [`cassandra`] | the one list of pairs for each store and for the server; criterion's benches and `ratios` run the same ones |
-//! | [`resident`] | how much memory a process holds |
-//! | [`load`] | drives a running server over HTTP, for the binary of that name |
-//! | `budget` | how many instructions each hot path may take (feature `instructions`) |
-//! | [`report`] | writes the tables and charts of `docs/performance.md` |
+//! | [`pair`] | a workload, and a pair of them: subject and baseline |
+//! | [`ratio`] | the measurement of a pair |
+//! | `operation`, `page` | one call of a store with the rows that it must return; the pages of a list |
+//! | `repeat`, `sends` | workloads: the same operations in a cycle; new messages |
+//! | [`messages`] | users and messages |
+//! | [`memory`], [`http`], [`cassandra`] | the pairs of each store and of the server, with their baselines |
 //!
-//! `docs/performance.md` has the figures and the commands that give them.
+//! `docs/performance.md` lists the commands.
 
-#[cfg(feature = "instructions")]
-pub mod budget;
-pub mod calls;
 pub mod cassandra;
 pub mod http;
-pub mod lists;
-pub mod load;
 pub mod memory;
-pub mod pages;
+pub mod messages;
+mod operation;
+mod page;
 pub mod pair;
 pub mod ratio;
-pub mod report;
-pub mod resident;
-pub mod sends;
-pub mod store;
+mod repeat;
+mod sends;

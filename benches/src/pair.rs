@@ -1,4 +1,4 @@
-//! The two sides of a comparison.
+//! Workloads, pairs of them, and the amounts of data behind them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,66 +7,63 @@ use std::time::Duration;
 use anyhow::Result;
 use async_trait::async_trait;
 
-/// One side: something that can be done again and again.
+/// Work that can be done any number of times.
 #[async_trait]
-pub trait Side: Send + Sync + 'static {
-    /// Makes what so many calls will use up, all that run at once together. This is not measured,
-    /// and comes before each [`run`](Self::run).
+pub trait Workload: Send + Sync + 'static {
+    /// Prepares what the next `times` calls consume, over all concurrent runs together. It is not
+    /// measured and is called before the runs.
     async fn prepare(&self, _times: u64) -> Result<()> {
         Ok(())
     }
 
-    /// Does it so many times, one after the other. Whoever wants several at once calls this
-    /// several times at once.
+    /// Makes `times` calls, one after the other. Concurrent runs make concurrent calls.
     ///
-    /// A side checks what it gets (the number of rows, the status), so that nothing is fast by
-    /// failing.
+    /// A workload checks what it gets back (the rows, the status), so that a failure is never
+    /// mistaken for speed.
     async fn run(&self, times: u64) -> Result<()>;
 
-    /// How much CPU time the thread of this side's server has taken so far; `None` for a side
-    /// without a server in this process.
+    /// Returns the CPU time of the server's thread so far, or `None` without a server in this
+    /// process.
     fn server_time(&self) -> Option<Duration> {
         None
     }
 }
 
-/// The messenger and the baseline that does the same.
+/// The messenger and a baseline that does the same work.
 #[derive(Clone)]
 pub struct Pair {
-    /// What is done and on how much, such as `memory/history/first/1000`: subject, list, page,
-    /// size.
+    /// The name, such as `memory/history/first/1000`: subject, list, page, size.
     pub name: String,
-    /// What is measured.
-    pub subject: Arc<dyn Side>,
-    /// What it is measured against.
-    pub baseline: Arc<dyn Side>,
-    /// How many calls are in flight at once, each time that it is measured: once, and one call at
-    /// a time, unless told.
-    pub in_flight: Vec<usize>,
-    /// The ratio that is to be reached.
+    /// The messenger.
+    pub subject: Arc<dyn Workload>,
+    /// What the messenger is compared with.
+    pub baseline: Arc<dyn Workload>,
+    /// The numbers of concurrent calls to measure with; one call at a time by default.
+    pub concurrency: Vec<usize>,
+    /// The smallest acceptable ratio.
     pub goal: Option<f64>,
 }
 
 impl Pair {
-    /// A pair under this name.
-    pub fn new(name: impl Into<String>, subject: impl Side, baseline: impl Side) -> Self {
+    /// Creates a pair.
+    pub fn new(name: impl Into<String>, subject: impl Workload, baseline: impl Workload) -> Self {
         Self {
             name: name.into(),
             subject: Arc::new(subject),
             baseline: Arc::new(baseline),
-            in_flight: vec![1],
+            concurrency: vec![1],
             goal: None,
         }
     }
 
-    /// Is measured with each of these numbers of calls in flight.
+    /// Sets the numbers of concurrent calls to measure with.
     #[must_use]
-    pub fn with_in_flight(mut self, in_flight: impl Into<Vec<usize>>) -> Self {
-        self.in_flight = in_flight.into();
+    pub fn with_concurrency(mut self, concurrency: impl Into<Vec<usize>>) -> Self {
+        self.concurrency = concurrency.into();
         self
     }
 
-    /// Is to reach this ratio.
+    /// Sets the smallest acceptable ratio.
     #[must_use]
     pub fn with_goal(mut self, goal: impl Into<Option<f64>>) -> Self {
         self.goal = goal.into();
@@ -78,8 +75,23 @@ impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair")
             .field("name", &self.name)
-            .field("in_flight", &self.in_flight)
+            .field("concurrency", &self.concurrency)
             .field("goal", &self.goal)
             .finish_non_exhaustive()
     }
+}
+
+/// The amounts of data that are paged.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// The lengths of histories in ascending order. Each is longer than two pages.
+    pub histories: &'static [usize],
+    /// The numbers of conversations in an inbox in ascending order. None is less than two.
+    pub inboxes: &'static [usize],
+    /// The number of conversations that are read and written to at random.
+    pub conversations: usize,
+    /// The two histories whose pages are compared with each other.
+    pub flat_histories: [usize; 2],
+    /// The two inboxes whose pages are compared with each other.
+    pub flat_inboxes: [usize; 2],
 }

@@ -1,22 +1,24 @@
-# watchdog.sh DIR OWNER START: waits until a run is over, then removes all that it started.
+# shellcheck shell=sh disable=SC2086 # /proc/PID/stat and "PID START" are split into words
 #
-# The run is over when process OWNER, born at START (so that a reused pid is not taken for it), is
-# gone or a zombie, or when DIR/stop exists, or when DIR was deleted. It ends no process by name:
-# only those whose DIR/*/pid says "PID START", and, if DIR/docker exists, the containers whose
-# label messenger-testkit is the name of DIR.
+# watchdog.sh DIR OWNER START: waits until a run is over, then removes everything that it started.
+#
+# A run is over if the process OWNER with the start time START (so that a reused pid does not count)
+# is gone or a zombie, if DIR/stop exists, or if DIR was deleted. The watchdog kills no process by its
+# name: only those whose DIR/*/pid contains "PID START", and, if DIR/docker exists, the containers
+# whose label messenger-testkit is the name of DIR.
 trap '' HUP INT QUIT TERM
-# Its owner's PATH may be anything; without sleep it would spin.
+# The PATH of its owner may be anything, and without sleep this would spin.
 PATH=$PATH:/usr/bin:/bin
 dir=$1 owner=$2 born=$3
 
-# alive PID START: is that very process there, and not only waiting to be reaped?
+# alive PID START: succeeds if that process exists and is not a zombie.
 alive() {
   read -r line <"/proc/$1/stat" || return 1
   set -- "$2" ${line##*) }
   [ "$2" != Z ] && [ "$2" != X ] && [ "${21}" = "$1" ]
 }
 
-# Adds what the files under $1 say to what is known; a directory deleted too early does not matter.
+# Adds the processes that the files under $1 name. Keeps those of a directory that is deleted later.
 known=
 containers=
 look() {
@@ -30,7 +32,7 @@ look() {
   done
 }
 
-# Kills the process groups of all that is known and waits until they are gone, at most 20 s.
+# Kills the process groups of all known processes, and waits at most 20 s for each.
 end() {
   rest=$known
   while [ -n "$rest" ]; do
@@ -51,12 +53,12 @@ while alive "$owner" "$born" && [ -d "$dir" ] && [ ! -e "$dir/stop" ]; do
   sleep 0.3
 done
 
-# Moving the directory first closes the door: run.sh can write no pid file there any more.
+# After the move run.sh cannot write a pid file any more, so no process can start unnoticed.
 mv "$dir" "$dir.gone" && look "$dir.gone"
 end
 if [ -n "$containers" ]; then
   filter=label=messenger-testkit=${dir##*/}
-  # Twice, because the engine may still be at work on a request of a client that has died.
+  # Twice, because the engine may still be working on a request of a killed client.
   for pause in 1 0; do
     docker ps -aq --filter "$filter" | while read -r id; do docker rm -f -v "$id"; done
     sleep $pause

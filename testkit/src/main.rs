@@ -1,13 +1,16 @@
-//! `cargo run -p testkit -- up [--nodes 3]`: a cluster to try things by hand, until Ctrl-C.
+//! `cargo run -p testkit -- up [--nodes 3]`: a cluster for trying things by hand, until Ctrl-C.
 
-use std::{env, process::ExitCode, thread, time::Duration};
+use std::env;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use testkit::cassandra::{Cluster, Unavailable, shared};
 
 const USAGE: &str = "\
-usage: testkit up [--nodes 1|3]   a cluster of its own, until Ctrl-C
-       testkit shared             starts or finds the node of this test run and names it
-exit code 3: this machine has no Cassandra";
+usage: testkit up [--nodes 1|3]   starts a cluster that ends on Ctrl-C
+       testkit shared             prints the node of this test run, and starts it if necessary
+exit code 3: there is no Cassandra on this machine";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -30,9 +33,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ctrl-C simply ends the process; the watchdog does the rest.
+/// Ctrl-C ends the process, and the watchdog cleans up.
 fn up(nodes: usize) -> Result<(), Unavailable> {
-    eprintln!("starting {nodes} node(s), the first time with a download …");
+    eprintln!("starting {nodes} node(s); the first start includes a download");
     let cluster = Cluster::builder().nodes(nodes).start()?;
     println!(
         "MESSENGER_CASSANDRA_NODES={}",

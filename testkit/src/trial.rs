@@ -4,11 +4,10 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::cassandra::{self, Nodes, Unavailable};
 
-/// A case that is given the shared node.
+/// Returns a case that gets the shared node.
 ///
-/// The node is looked for when the case runs, so that listing or filtering the cases starts
-/// nothing. Without a Cassandra the case is ignored with the reason, or fails; which of the two
-/// [`Unavailable::is_skip`] says.
+/// The node is started when the case runs, not when cases are listed or filtered. Without a Cassandra
+/// the case is ignored or fails, as [`Unavailable::is_skip`] says.
 pub fn with_shared<F>(name: impl Into<String>, case: F) -> Trial
 where
     F: FnOnce(&Nodes) -> Result<(), Failed> + Send + 'static,
@@ -19,11 +18,11 @@ where
     })
 }
 
-/// What a case that could not get its Cassandra reports: ignored with the reason, or failed.
+/// Returns the result of a case that could not get its Cassandra: ignored, with the reason.
 ///
 /// # Errors
 ///
-/// If this is no reason to skip the case.
+/// If the case must not be skipped.
 pub fn verdict(unavailable: Unavailable) -> Result<Completion, Failed> {
     if unavailable.is_skip() {
         Ok(Completion::ignored_with(unavailable))

@@ -1,148 +1,98 @@
-//! Measures the messenger against its baselines, in one process and one run:
-//! `cargo run --release -p benches --bin ratios -- memory|http|cassandra|all`.
+//! Compares the messenger with its baselines, in one process and one run:
+//! `cargo run --release -p benches --bin ratios -- memory`.
 //!
-//! A figure is the ratio of two rates, the median of rounds in which both sides take turns; so it
-//! says what the messenger adds, and hardly depends on the machine. That a goal is missed is no
-//! error unless `--strict` says so: a loaded machine makes figures worse.
+//! The output is a Markdown table. A ratio says what the messenger costs on top of its baseline, and
+//! hardly depends on the machine. A missed goal is an error only with `--strict`, because a loaded
+//! machine makes ratios worse.
 
-use std::fs::File;
-use std::future::Future;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
-use anyhow::{Context as _, Result};
-use benches::cassandra::{self, Node};
+use anyhow::Result;
 use benches::pair::Pair;
-use benches::ratio::{Effort, Ratio, Results, measure};
-use benches::{http, memory};
+use benches::ratio::{Effort, Ratio, measure};
+use benches::{cassandra, http, memory};
 use clap::{Parser, ValueEnum};
+use testkit::cassandra::{Cluster, Unavailable};
 use tokio::runtime;
 
-/// Measures the messenger against its baselines.
+/// Compares the messenger with its baselines.
 #[derive(Debug, Parser)]
 #[command(name = "ratios")]
 struct Arguments {
-    /// What is measured.
+    /// Subject of the comparison.
     #[arg(value_enum)]
     subject: Subject,
 
-    /// How many rounds of a second each pair is measured for; the figure is their median.
-    #[arg(long, default_value = "7", value_parser = rounds)]
-    rounds: usize,
+    /// Rounds of a second for each pair; the figure is their median.
+    #[arg(long, default_value_t = Effort::FULL.rounds, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
 
-    /// Measures only pairs whose names hold this text.
+    /// Measures only pairs whose names contain this text.
     #[arg(long, default_value = "", value_name = "TEXT")]
     only: String,
 
-    /// Writes the figures to this file, too.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Takes a tenth of the time for a round: to see that all works.
+    /// Shortens each round to a tenth, to see that everything works.
     #[arg(long)]
     quick: bool,
 
-    /// Fails when a goal is missed.
+    /// Fails if a goal is missed.
     #[arg(long)]
     strict: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// The memory store against bare ordered maps.
+    /// The memory store, against bare ordered maps.
     Memory,
-    /// The server against hyper that answers the same bytes.
+    /// The HTTP server, against hyper returning the same bytes.
     Http,
-    /// The store on Cassandra against the bare driver; on the nodes named in
-    /// MESSENGER_CASSANDRA_NODES, else on one that is started for it.
+    /// The Cassandra store, against the bare driver. Uses the nodes in MESSENGER_CASSANDRA_NODES,
+    /// or starts one.
     Cassandra,
-    /// All of them.
-    All,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let results = arguments.measure()?;
-    if let Some(path) = &arguments.json {
-        let file = File::create(path).with_context(|| path.display().to_string())?;
-        serde_json::to_writer_pretty(file, &results)?;
-    }
-    let missed = results
-        .ratios
-        .iter()
-        .filter(|ratio| ratio.is_reached() == Some(false));
-    let missed = missed.count();
+    println!("{}", Ratio::HEADER);
+    let ratios = arguments.measure()?;
+    let goals: Vec<bool> = ratios.iter().filter_map(Ratio::is_reached).collect();
+    let missed = goals.iter().filter(|is_reached| !**is_reached).count();
     if missed > 0 {
-        println!("{missed} of {} goals missed", goals(&results.ratios));
+        eprintln!("{missed} of {} goals missed", goals.len());
     }
-    Ok(if arguments.strict && missed > 0 {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
-}
-
-fn goals(ratios: &[Ratio]) -> usize {
-    ratios.iter().filter(|ratio| ratio.goal.is_some()).count()
+    Ok(ExitCode::from(u8::from(arguments.strict && missed > 0)))
 }
 
 impl Arguments {
-    /// The server comes last: with it come the recorder of metrics and the log, for the whole
-    /// process.
-    fn measure(&self) -> Result<Results> {
-        let mut ratios = Vec::new();
-        if self.covers(Subject::Memory) {
-            ratios.extend(self.memory()?);
+    fn measure(&self) -> Result<Vec<Ratio>> {
+        // The HTTP client runs on it. Each server has its own thread.
+        let one_thread = runtime::Builder::new_current_thread();
+        match self.subject {
+            Subject::Memory => run(one_thread, async {
+                self.each(memory::pairs(&memory::SIZES).await?).await
+            }),
+            Subject::Http => run(one_thread, async { self.each(http::pairs().await?).await }),
+            Subject::Cassandra => run(runtime::Builder::new_multi_thread(), async {
+                let (nodes, _cluster) = tokio::task::spawn_blocking(cassandra_nodes).await??;
+                self.each(cassandra::pairs(&nodes, &cassandra::SIZES).await?)
+                    .await
+            }),
         }
-        if self.covers(Subject::Cassandra) {
-            ratios.extend(self.cassandra()?);
-        }
-        if self.covers(Subject::Http) {
-            ratios.extend(self.http()?);
-        }
-        let subject = self.subject.to_possible_value();
-        Ok(Results {
-            subject: subject.map_or_else(String::new, |value| value.get_name().to_owned()),
-            cores: available_parallelism()?.get(),
-            ratios,
-        })
-    }
-
-    fn covers(&self, subject: Subject) -> bool {
-        [subject, Subject::All].contains(&self.subject)
-    }
-
-    fn memory(&self) -> Result<Vec<Ratio>> {
-        on(runtime::Builder::new_current_thread(), async {
-            self.each(memory::pairs(&memory::Sizes::default()).await?)
-                .await
-        })
-    }
-
-    fn cassandra(&self) -> Result<Vec<Ratio>> {
-        on(runtime::Builder::new_multi_thread(), async {
-            let node = Node::find_or_start().await?;
-            eprintln!("Cassandra comes from: {}", node.source());
-            self.each(cassandra::pairs(&node, &cassandra::Sizes::default()).await?)
-                .await
-        })
-    }
-
-    /// The client has one thread, and each of both servers one of its own.
-    fn http(&self) -> Result<Vec<Ratio>> {
-        on(runtime::Builder::new_current_thread(), async {
-            self.each(http::pairs().await?).await
-        })
     }
 
     async fn each(&self, pairs: Vec<Pair>) -> Result<Vec<Ratio>> {
-        let effort = Effort::rounds(self.rounds);
-        let effort = if self.quick { effort.quick() } else { effort };
+        let effort = Effort {
+            rounds: self.rounds,
+            ..if self.quick {
+                Effort::QUICK
+            } else {
+                Effort::FULL
+            }
+        };
         let mut ratios = Vec::new();
         for pair in pairs.iter().filter(|pair| pair.name.contains(&self.only)) {
-            for &in_flight in &pair.in_flight {
-                let ratio = measure(pair, in_flight, effort).await?;
+            for &concurrency in &pair.concurrency {
+                let ratio = measure(pair, concurrency, effort).await?;
                 println!("{ratio}");
                 ratios.push(ratio);
             }
@@ -151,13 +101,16 @@ impl Arguments {
     }
 }
 
-fn on<T>(mut runtime: runtime::Builder, work: impl Future<Output = Result<T>>) -> Result<T> {
+fn run<T>(mut runtime: runtime::Builder, work: impl Future<Output = Result<T>>) -> Result<T> {
     runtime.enable_all().build()?.block_on(work)
 }
 
-fn rounds(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(rounds) if rounds > 0 => Ok(rounds),
-        _ => Err("it must be a number from 1 on".to_owned()),
+/// Returns the nodes named in the environment, or those of a cluster that ends when it is dropped.
+fn cassandra_nodes() -> Result<(Vec<String>, Option<Cluster>), Unavailable> {
+    let named = std::env::var("MESSENGER_CASSANDRA_NODES").unwrap_or_default();
+    if !named.is_empty() {
+        return Ok((named.split(',').map(str::to_owned).collect(), None));
     }
+    let cluster = Cluster::builder().start()?;
+    Ok((cluster.contact_points(), Some(cluster)))
 }

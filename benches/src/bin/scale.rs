@@ -1,224 +1,168 @@
 //! The memory store at size: `cargo run --release -p benches --bin scale`.
 //!
-//! It is filled by the generator of test data, a tenth of the size first and then all of it. So what
-//! a message takes and what a page costs can be held against each other at both sizes, in one
-//! process.
+//! Fills a store with a tenth of the size and then one with all of it, in one process, so that the
+//! memory of a message and the time of a page can be compared at both sizes. Linux only.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use benches::resident::resident_bytes;
+use benches::messages::{TEXT, user};
 use clap::Parser;
-use examples::generate::{DEFAULT_SEED, Plan, Sizes};
 use hdrhistogram::Histogram;
-use indicatif::ProgressBar;
-use messenger_core::{HistoryQuery, InboxQuery, Limit, Messenger, Timestamp, UserId};
+use messenger_core::{
+    Clock, ConversationId, HistoryQuery, InboxQuery, Limit, Messenger, NewMessage, Store as _,
+    UserId,
+};
 use messenger_memory::MemoryStore;
 use rand::rngs::Xoshiro256PlusPlus;
-use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
-use serde::Serialize;
 
-/// How many messages a page of a history has: half of what a conversation has, so that there is a
-/// second one.
+/// The number of users with whom a user begins a conversation. Each has twice as many.
+const NEIGHBOURS: usize = 5;
+
+/// The number of messages in a conversation, and on a page of it.
+const MESSAGES: usize = 10;
 const PAGE: u64 = 5;
 
-/// Fills memory stores and says what a message takes and what pages cost.
+/// The longest content in bytes. Lengths are random, so the mean is half of it.
+const MAX_CONTENT: usize = 53;
+
+/// Fills memory stores, and prints the memory of a message and the time of a page.
 #[derive(Debug, Parser)]
 #[command(name = "scale")]
 struct Arguments {
-    /// How many conversations there are at last.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
-    conversations: u64,
+    /// Conversations of the larger store.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    conversations: u32,
 
-    /// How many messages there are at last.
-    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(10_000..))]
-    messages: u64,
-
-    /// How many pages of each kind are read.
+    /// Pages of each kind to read.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
     pages: u32,
-
-    /// Also writes what was found to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-}
-
-/// What was found, for the report.
-#[derive(Debug, Default, Serialize)]
-struct Found {
-    entries: Vec<Entry>,
-}
-
-#[derive(Debug, Serialize)]
-struct Entry {
-    what: String,
-    value: f64,
-    unit: &'static str,
-    command: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ensure!(
-        arguments.messages >= arguments.conversations,
-        "each conversation has a message: --messages must be at least --conversations"
-    );
-    let mut found = Found::default();
-    for part in [10, 1] {
-        at_size(&arguments, part, &mut found).await?;
-    }
-    if let Some(file) = &arguments.json {
-        let text = serde_json::to_string_pretty(&found)?;
-        std::fs::write(file, text + "\n").with_context(|| format!("no {}", file.display()))?;
+    println!("| messages | figure | value |\n| ---: | --- | ---: |");
+    for conversations in [arguments.conversations / 10, arguments.conversations] {
+        measure(&arguments, Users(conversations as usize / NEIGHBOURS)).await?;
     }
     Ok(())
 }
 
-/// One part in so many of the whole size, in a store of its own.
-async fn at_size(arguments: &Arguments, part: u64, found: &mut Found) -> Result<()> {
-    let sizes = Sizes {
-        // Ten conversations for each user, as two take part in each.
-        users: (arguments.conversations / part / 5).max(50),
-        conversations: arguments.conversations / part,
-        messages: arguments.messages / part,
-        days: 365,
-    };
-    let messenger = Messenger::new(MemoryStore::new());
-    let command = format!(
-        "scale --conversations {} --messages {}",
-        arguments.conversations, arguments.messages
-    );
-    let mut note = |what: &str, value: f64, unit| {
-        let what = format!("{} messages in memory: {what}", sizes.messages);
-        println!("{what}: {value:.1} {unit}");
-        let command = command.clone();
-        found.entries.push(Entry {
-            what,
-            value,
-            unit,
-            command,
-        });
-    };
-    let filled = fill(&messenger, sizes).await?;
-    note(
-        "beyond its content, a message takes",
-        filled.bytes_each,
-        "bytes",
-    );
-    note("a message's content has", filled.content_each, "bytes");
-    note("messages are imported at", filled.per_second, "/s");
-    for (page, times) in [
-        (
-            "a first page of 5 messages",
-            histories(&messenger, sizes, arguments.pages, false).await?,
-        ),
-        (
-            "a later page of 5 messages",
-            histories(&messenger, sizes, arguments.pages, true).await?,
-        ),
-        (
-            "a page of an inbox, up to 20",
-            inboxes(&messenger, sizes, arguments.pages).await?,
-        ),
-    ] {
-        for (name, quantile) in [("p50", 0.5), ("p99", 0.99)] {
-            let micros = times.value_at_quantile(quantile) as f64 / 1_000.0;
-            note(&format!("{page}, {name}"), micros, "µs");
-        }
-    }
-    Ok(())
-}
-
-/// How a store was filled.
-struct Filled {
-    /// Resident memory for each message, less its content.
-    bytes_each: f64,
-    content_each: f64,
-    per_second: f64,
-}
-
-async fn fill(messenger: &Messenger, sizes: Sizes) -> Result<Filled> {
-    let before = resident_bytes(std::process::id())?;
-    let bar = ProgressBar::new(sizes.messages);
-    let started = Instant::now();
-    let mut content = 0;
-    let plan = Plan::new(sizes, DEFAULT_SEED, Timestamp::now())?;
-    for (number, message) in plan.messages().enumerate() {
-        content += messenger.import(message).await?.content().as_str().len();
-        if number % 10_000 == 0 {
-            bar.set_position(number as u64);
-        }
-    }
-    drop(plan);
-    bar.finish_and_clear();
-    let messages = sizes.messages as f64;
-    let taken = (resident_bytes(std::process::id())? - before) as f64;
-    Ok(Filled {
-        bytes_each: (taken - content as f64) / messages,
-        content_each: content as f64 / messages,
-        per_second: messages / started.elapsed().as_secs_f64(),
-    })
-}
-
-/// How many nanoseconds the inboxes of random users take.
-async fn inboxes(messenger: &Messenger, sizes: Sizes, pages: u32) -> Result<Histogram<u64>> {
-    let mut times = Histogram::new(3)?;
-    let mut users = Users::new(sizes);
-    for _ in 0..pages {
-        let user = users.any();
-        let started = Instant::now();
-        messenger.inbox(&user, InboxQuery::new()).await?;
-        times.record(started.elapsed().as_nanos() as u64)?;
-    }
-    Ok(times)
-}
-
-/// How many nanoseconds it takes to read a random conversation of a random user: its newest page,
-/// or the page behind that one.
-async fn histories(
-    messenger: &Messenger,
-    sizes: Sizes,
-    pages: u32,
-    later: bool,
-) -> Result<Histogram<u64>> {
-    let mut times = Histogram::new(3)?;
-    let mut users = Users::new(sizes);
-    while times.len() < u64::from(pages) {
-        let inbox = messenger.inbox(&users.any(), InboxQuery::new()).await?;
-        let Some(conversation) = inbox.items.choose(&mut users.rng) else {
-            continue;
-        };
-        let mut query = HistoryQuery::new().with_limit(Limit::new(PAGE)?);
-        if later {
-            let first = messenger.history(conversation.id(), query).await?;
-            let Some(next) = first.next else { continue };
-            query = query.with_cursor(next);
-        }
-        let started = Instant::now();
-        messenger.history(conversation.id(), query).await?;
-        times.record(started.elapsed().as_nanos() as u64)?;
-    }
-    Ok(times)
-}
-
-/// Users at random, the same ones in each run.
-struct Users {
-    rng: Xoshiro256PlusPlus,
-    count: u64,
-}
+/// Users in a circle. Each has conversations with the [`NEIGHBOURS`] after it, and so with as many
+/// before it.
+#[derive(Clone, Copy)]
+struct Users(usize);
 
 impl Users {
-    fn new(sizes: Sizes) -> Self {
-        Self {
-            rng: Xoshiro256PlusPlus::seed_from_u64(DEFAULT_SEED),
-            count: sizes.users,
-        }
+    fn pair(self, one: usize, distance: usize) -> Result<[UserId; 2]> {
+        Ok([user("u", one)?, user("u", (one + distance) % self.0)?])
     }
 
-    fn any(&mut self) -> UserId {
-        UserId::from(self.rng.random_range(1..=self.count))
+    fn random_pair(self, rng: &mut Xoshiro256PlusPlus) -> Result<[UserId; 2]> {
+        let distance = rng.random_range(1..=NEIGHBOURS);
+        self.pair(rng.random_range(0..self.0), distance)
     }
+}
+
+async fn measure(arguments: &Arguments, users: Users) -> Result<()> {
+    let before = resident_bytes()?;
+    let started = Instant::now();
+    let store = MemoryStore::new();
+    let (messages, content) = fill(&store, users).await?;
+    let rate = messages as f64 / started.elapsed().as_secs_f64();
+    let each = (resident_bytes()? as f64 - before as f64 - content as f64) / messages as f64;
+    let mean = content as f64 / messages as f64;
+    let row = |figure: &str, value: String| println!("| {messages} | {figure} | {value} |");
+    row(
+        "memory of a message, without its content",
+        format!("{each:.0} bytes"),
+    );
+    row("mean content", format!("{mean:.1} bytes"));
+    row("appended", format!("{rate:.0} /s"));
+
+    let messenger = Messenger::new(store);
+    for (name, page) in [
+        ("first page of 5 messages", Page::First),
+        ("later page of 5 messages", Page::Later),
+        ("inbox page of 10 conversations", Page::Inbox),
+    ] {
+        let (mut nanos, mut rng) = (Histogram::<u64>::new(3)?, rng());
+        for _ in 0..arguments.pages {
+            let users = users.random_pair(&mut rng)?;
+            nanos.record(page.read(&messenger, &users).await?.as_nanos() as u64)?;
+        }
+        for (quantile, label) in [(0.5, "p50"), (0.99, "p99")] {
+            let micros = nanos.value_at_quantile(quantile) as f64 / 1e3;
+            row(&format!("{name}, {label}"), format!("{micros:.2} µs"));
+        }
+    }
+    Ok(())
+}
+
+/// Appends messages to all conversations in turn. Returns their number and the bytes of their
+/// contents.
+async fn fill(store: &MemoryStore, users: Users) -> Result<(u64, u64)> {
+    let (clock, mut rng) = (Clock::new(), rng());
+    let (mut count, mut content) = (0, 0);
+    for _ in 0..MESSAGES {
+        for number in 0..users.0 * NEIGHBOURS {
+            let [sender, receiver] = users.pair(number % users.0, 1 + number / users.0)?;
+            let text = &TEXT[..rng.random_range(1..=MAX_CONTENT)];
+            let message = NewMessage::new(sender, receiver, text)?;
+            store.append(&message.with_id(clock.next_id())).await?;
+            count += 1;
+            content += text.len() as u64;
+        }
+    }
+    Ok((count, content))
+}
+
+#[derive(Clone, Copy)]
+enum Page {
+    /// The newest messages of a conversation.
+    First,
+    /// The messages below the first page.
+    Later,
+    /// The conversations of a user.
+    Inbox,
+}
+
+impl Page {
+    /// Reads a page, and returns the time this took.
+    async fn read(self, messenger: &Messenger, users: &[UserId; 2]) -> Result<Duration> {
+        let [one, other] = users;
+        let conversation = ConversationId::direct(one, other);
+        let mut query = HistoryQuery::new().with_limit(Limit::new(PAGE)?);
+        if matches!(self, Self::Later) {
+            let first = messenger.history(conversation, query).await?;
+            query = query.with_cursor(first.next);
+        }
+        let started = Instant::now();
+        let items = match self {
+            Self::Inbox => messenger.inbox(one, InboxQuery::new()).await?.items.len(),
+            _ => messenger.history(conversation, query).await?.items.len(),
+        };
+        let time = started.elapsed();
+        ensure!(items > 0, "an empty page");
+        Ok(time)
+    }
+}
+
+/// Returns a generator of the same numbers in each run.
+fn rng() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(42)
+}
+
+/// Returns the resident memory of this process.
+fn resident_bytes() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kibibytes
+        .context("no VmRSS in /proc/self/status")?
+        .parse::<u64>()?
+        * 1024)
 }

@@ -1,15 +1,15 @@
-//! What is in the rows of a message, as the statements take it.
+//! The rows of a message, as the statements bind them.
 
 use messenger_core::{Conversation, Message, Position};
 use uuid::Uuid;
 
-/// The windows that a schema has unless told, in milliseconds.
+/// The default windows of a schema, in milliseconds.
 const BUCKET: u64 = 10 * 24 * 3600 * 1000;
 const EPOCH: u64 = 6 * 3600 * 1000;
 
-/// The values of a message's rows.
+/// The rows of a message.
 pub(super) struct Rows<'a> {
-    of: &'a Message,
+    message: &'a Message,
     conversation: Conversation,
     pub(super) id: Uuid,
     pub(super) users: [&'a str; 2],
@@ -19,11 +19,11 @@ pub(super) struct Rows<'a> {
 pub(super) type Head<'a> = (Uuid, i32, &'a str, &'a str);
 
 impl<'a> Rows<'a> {
-    pub(super) fn of(message: &'a Message) -> Self {
+    pub(super) fn new(message: &'a Message) -> Self {
         let mut users = [message.sender_id().as_str(), message.receiver_id().as_str()];
         users.sort_unstable();
         Self {
-            of: message,
+            message,
             conversation: Conversation::of(message),
             id: message.conversation_id().as_uuid(),
             users,
@@ -31,17 +31,17 @@ impl<'a> Rows<'a> {
     }
 
     fn timestamp(&self) -> i64 {
-        self.of.id().as_micros() as i64
+        self.message.id().as_micros() as i64
     }
 
     pub(super) fn message(&self) -> (Uuid, i32, Uuid, &str, &str, &str, i64) {
         (
             self.id,
-            bucket(self.of.id()),
-            self.of.id().as_uuid(),
-            self.of.sender_id().as_str(),
-            self.of.receiver_id().as_str(),
-            self.of.content().as_str(),
+            bucket(self.message.id()),
+            self.message.id().as_uuid(),
+            self.message.sender_id().as_str(),
+            self.message.receiver_id().as_str(),
+            self.message.content().as_str(),
             self.timestamp(),
         )
     }
@@ -65,12 +65,12 @@ impl<'a> Rows<'a> {
     }
 
     pub(super) fn bucket(&self) -> (Uuid, i32, i64) {
-        (self.id, bucket(self.of.id()), self.timestamp())
+        (self.id, bucket(self.message.id()), self.timestamp())
     }
 
-    /// The row of an inbox's recency. Its timestamp is the start of its epoch.
+    /// Returns the row of an inbox's recency. Its timestamp is the start of its epoch.
     pub(super) fn recency<'b>(&self, user: &'b str) -> (&'b str, i32, Uuid, i64) {
-        let epoch = epoch(self.of.id());
+        let epoch = epoch(self.message.id());
         let start = i64::from(epoch) * EPOCH as i64 * 1000;
         (user, epoch, self.id, start)
     }
@@ -84,7 +84,7 @@ pub(super) fn epoch(position: impl Into<Position>) -> i32 {
     window(position.into(), EPOCH)
 }
 
-/// The number of the window that this is in.
+/// Returns the number of the window that contains a position.
 fn window(position: Position, millis: u64) -> i32 {
     (position.timestamp().as_millis() / millis) as i32
 }

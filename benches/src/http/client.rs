@@ -1,7 +1,6 @@
-//! A client that is as cheap as can be: prepared bytes are written, and an answer is read until it
-//! is all there. Nothing more is parsed than the length of its body.
+//! A client that does as little as possible: it writes prepared bytes, and reads until a response is
+//! complete. It parses only the length of the body.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,22 +12,22 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::thread::ServerThread;
-use crate::pair::Side;
+use super::server::ServerThread;
+use crate::pair::Workload;
 
-/// The same request over and over, on connections that are kept.
+/// Sends the same request again and again, on connections that are kept open.
 #[derive(Debug)]
 pub(super) struct Exchange {
     server: Arc<ServerThread>,
     request: Vec<u8>,
-    expected: Answer,
-    /// Connections that no lane uses now.
+    expected: Response,
+    /// Connections that no run uses.
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Exchange {
-    /// Answers must have the status and the lengths of the expected one.
-    pub(super) fn new(server: Arc<ServerThread>, request: Vec<u8>, expected: &Answer) -> Self {
+    /// Creates an exchange whose responses must have the status and lengths of the expected one.
+    pub(super) fn new(server: Arc<ServerThread>, request: Vec<u8>, expected: &Response) -> Self {
         Self {
             server,
             request,
@@ -46,22 +45,26 @@ impl Exchange {
     }
 
     #[cfg(test)]
-    pub(super) async fn once(&self) -> Result<Answer> {
+    pub(super) async fn once(&self) -> Result<Response> {
         let mut connection = self.connection().await?;
         self.exchange(&mut connection).await?;
-        Ok(connection.answer)
+        Ok(connection.response)
     }
 
     async fn exchange(&self, connection: &mut Connection) -> Result<()> {
         connection.exchange(&self.request).await?;
-        let answer = &connection.answer;
-        ensure!(answer.is_like(&self.expected), "{answer}");
+        let response = &connection.response;
+        ensure!(
+            response.is_like(&self.expected),
+            "unexpected: {}",
+            response.head()
+        );
         Ok(())
     }
 }
 
 #[async_trait]
-impl Side for Exchange {
+impl Workload for Exchange {
     async fn run(&self, times: u64) -> Result<()> {
         let mut connection = self.connection().await?;
         for _ in 0..times {
@@ -76,69 +79,65 @@ impl Side for Exchange {
     }
 }
 
-/// A connection, and the last answer that came on it.
+/// A connection with its last response.
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    answer: Answer,
+    response: Response,
 }
 
 impl Connection {
     async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            answer: Answer::empty(),
-        })
+        let response = Response {
+            // More than any response here.
+            bytes: Vec::with_capacity(32 * 1024),
+            head_len: 0,
+        };
+        Ok(Self { stream, response })
     }
 
     async fn exchange(&mut self, request: &[u8]) -> Result<()> {
-        let Self { stream, answer } = self;
-        stream.write_all(request).await?;
-        answer.bytes.clear();
-        loop {
-            let read = stream.read_buf(&mut answer.bytes).await?;
-            ensure!(read > 0, "the server closed the connection");
-            if let Some(at) = memmem::find(&answer.bytes, b"\r\n\r\n") {
-                answer.head_len = at + 4;
-                break;
+        self.stream.write_all(request).await?;
+        self.response.bytes.clear();
+        self.response.head_len = loop {
+            self.read().await?;
+            if let Some(at) = memmem::find(&self.response.bytes, b"\r\n\r\n") {
+                break at + 4;
             }
+        };
+        let len = self.response.head_len + content_length(self.response.head())?;
+        while self.response.bytes.len() < len {
+            self.read().await?;
         }
-        let len = answer.head_len + content_length(answer.head())?;
-        while answer.bytes.len() < len {
-            let read = stream.read_buf(&mut answer.bytes).await?;
-            ensure!(read > 0, "the server closed the connection");
-        }
-        ensure!(answer.bytes.len() == len, "more than one answer");
+        ensure!(self.response.bytes.len() == len, "more than one response");
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        let read = self.stream.read_buf(&mut self.response.bytes).await?;
+        ensure!(read > 0, "the server closed the connection");
         Ok(())
     }
 }
 
-/// The bytes of an answer.
+/// The bytes of a response.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct Response {
     bytes: Vec<u8>,
     head_len: usize,
 }
 
-impl Answer {
-    fn empty() -> Self {
-        Self {
-            // More than any answer here has.
-            bytes: Vec::with_capacity(32 * 1024),
-            head_len: 0,
-        }
-    }
-
-    /// The answer to one request.
+impl Response {
+    /// Sends one request and returns its response.
     pub(super) async fn fetch(address: SocketAddr, request: &[u8]) -> Result<Self> {
         let mut connection = Connection::open(address).await?;
         connection.exchange(request).await?;
-        Ok(connection.answer)
+        Ok(connection.response)
     }
 
-    /// Status line and headers, with the empty line.
+    /// Returns the status line and the headers, with the empty line.
     pub(super) fn head(&self) -> &str {
         str::from_utf8(&self.bytes[..self.head_len]).unwrap_or_default()
     }
@@ -147,11 +146,7 @@ impl Answer {
         &self.bytes[self.head_len..]
     }
 
-    pub(super) fn is_success(&self) -> bool {
-        self.bytes.starts_with(b"HTTP/1.1 2")
-    }
-
-    /// Whether it is as successful and as long as another one.
+    /// Returns whether status and lengths are those of the other response.
     fn is_like(&self, other: &Self) -> bool {
         const STATUS: usize = "HTTP/1.1 200".len();
         self.bytes.len() == other.bytes.len()
@@ -160,14 +155,7 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("another answer than expected: ")?;
-        f.write_str(&String::from_utf8_lossy(&self.bytes))
-    }
-}
-
-/// The length of the body, by a head as hyper writes it.
+/// Returns the length of the body, from a head as hyper writes it.
 fn content_length(head: &str) -> Result<usize> {
     const NAME: &[u8] = b"\r\ncontent-length: ";
     let at = memmem::find(head.as_bytes(), NAME).context("no content-length")?;

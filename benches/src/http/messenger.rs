@@ -1,25 +1,28 @@
-//! The subject: the messenger's server as the example makes it, and requests to it.
+//! The subject: the messenger's server, and requests to it.
 
 use std::fmt::Display;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use futures_util::FutureExt as _;
-use messenger_core::{Message, NewMessage, Store as _, UserId};
-use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
+use messenger_core::{Message, Store as _, UserId};
+use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use parking_lot::Mutex;
+use tracing_subscriber::EnvFilter;
 
-use super::observed;
-use super::thread::ServerThread;
-use crate::pages;
-use crate::sends::{TEXT, user};
+use super::server::ServerThread;
+use crate::messages::{TEXT, new_message, user};
+use crate::page::ids;
 
-/// How many messages the history has, and how many conversations the inbox.
+/// The number of messages in the history, and of conversations in the inbox.
 const HISTORY: usize = 1_000;
 const INBOX: usize = 300;
 
-/// A server, and what can be read from it.
+/// A server with a history and an inbox.
 #[derive(Debug)]
 pub(super) struct Messenger {
     pub(super) server: Arc<ServerThread>,
@@ -28,41 +31,38 @@ pub(super) struct Messenger {
 }
 
 impl Messenger {
-    /// Starts it, with a history and an inbox.
     pub(super) async fn start() -> Result<Self> {
+        let interval = Duration::from_secs(1);
         let (store, reader) = (MemoryStore::new(), UserId::new("reader")?);
-        for (number, id) in pages::ids(INBOX, Duration::from_secs(1))
-            .into_iter()
-            .enumerate()
-        {
-            let message = NewMessage::new(user("writer", number)?, reader.clone(), TEXT)?;
+        for (number, id) in ids(INBOX, interval).into_iter().enumerate() {
+            let message = new_message(&user("writer", number)?, &reader)?;
             store.append(&message.with_id(id)).await?;
         }
+        let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
         let mut newest = None;
-        for id in pages::ids(HISTORY, Duration::from_secs(1)) {
-            let message = NewMessage::new(UserId::new("alice")?, UserId::new("bob")?, TEXT)?;
-            let message = newest.insert(message.with_id(id));
+        for id in ids(HISTORY, interval) {
+            let message = newest.insert(new_message(&alice, &bob)?.with_id(id));
             store.append(message).await?;
         }
         Ok(Self {
-            server: Arc::new(start(store)?),
+            server: Arc::new(start(store).await?),
             reader,
             newest: newest.context("a history has a message")?,
         })
     }
 
-    /// The newest page of a history.
+    /// Requests the first page of the history.
     pub(super) fn history(&self) -> Vec<u8> {
         let conversation = self.newest.conversation_id();
         get(format_args!("/api/messages/conversation/{conversation}"))
     }
 
-    /// The first page of an inbox.
+    /// Requests the first page of the inbox.
     pub(super) fn inbox(&self) -> Vec<u8> {
         get(format_args!("/api/conversations/user/{}", self.reader))
     }
 
-    /// One message.
+    /// Requests one message.
     pub(super) fn message(&self) -> Vec<u8> {
         let (conversation, id) = (self.newest.conversation_id(), self.newest.id());
         get(format_args!(
@@ -70,23 +70,18 @@ impl Messenger {
         ))
     }
 
-    /// A message to a conversation that nothing else is read from.
-    pub(super) fn send(&self) -> Result<Vec<u8>> {
-        let json = serde_json::json!({
-            "sender_id": "carol",
-            "receiver_id": "dave",
-            "content": TEXT,
-        });
-        let body = serde_json::to_string(&json)?;
+    /// Sends a message to a conversation that no other request reads.
+    pub(super) fn send(&self) -> Vec<u8> {
+        let body = format!(r#"{{"sender_id":"carol","receiver_id":"dave","content":"{TEXT}"}}"#);
         let len = body.len();
-        Ok(format!(
+        let request = format!(
             "POST /api/messages/ HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {len}\r\n\r\n{body}"
-        )
-        .into_bytes())
+        );
+        request.into_bytes()
     }
 
-    /// Whether it lives: what every answer costs.
+    /// Requests the health: the cost that every response has.
     pub(super) fn health(&self) -> Vec<u8> {
         get("/health/live")
     }
@@ -96,16 +91,46 @@ fn get(path: impl Display) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-fn start(store: MemoryStore) -> Result<ServerThread> {
-    let recorder = observed::recorder()?;
+async fn start(store: MemoryStore) -> Result<ServerThread> {
+    let recorder = recorder()?;
     let render = recorder.clone();
     let config = ServiceConfig::default().with_metrics(move || render.render());
     let messenger = messenger_core::Messenger::new(store);
     let service = MessengerService::with_config(messenger, config);
     ServerThread::spawn("messenger-server", |listener, stop| async move {
-        tokio::spawn(observed::keep_up(recorder));
-        // Its sender is dropped rather than used.
+        tokio::spawn(run_upkeep(recorder));
+        // The sender is dropped, not used.
         let signals = stop.map(|_| ()).into_stream();
         serve(listener, service, ServerConfig::default(), signals).await;
     })
+    .await
+}
+
+/// Returns the recorder of metrics. The first call installs it, together with the log, for the
+/// whole process. The log is written nowhere: at this level it would have hardly a line.
+fn recorder() -> Result<PrometheusHandle> {
+    static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    let mut installed = INSTALLED.lock();
+    if let Some(recorder) = &*installed {
+        return Ok(recorder.clone());
+    }
+    tracing_subscriber::fmt()
+        .with_writer(io::sink)
+        .with_env_filter(EnvFilter::new("info,scylla=warn"))
+        .with_ansi(false)
+        .try_init()
+        .map_err(|error| anyhow!(error))?;
+    let recorder = PrometheusBuilder::new()
+        .set_buckets(LATENCY_BUCKETS)?
+        .install_recorder()?;
+    Ok(installed.insert(recorder).clone())
+}
+
+/// Moves measurements into their buckets while nobody asks for them, as the server does.
+async fn run_upkeep(recorder: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        recorder.run_upkeep();
+    }
 }

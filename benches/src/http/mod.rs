@@ -1,41 +1,38 @@
-//! The server against hyper that answers the same bytes.
+//! The server against hyper returning the same bytes.
 //!
-//! Each server has a thread and a runtime of its own, so that its CPU time can be told from that of
-//! the client, which has the measuring thread. The client is as cheap as can be, and each of its
-//! connections sends the next request when the last one was answered: no pipelining. It takes about
-//! as long for an exchange as bare hyper does, so the rates alone would flatter the messenger; the
-//! ratio of the servers' CPU time stands beside them.
+//! Each server has its own thread and runtime, so that its CPU time can be told from that of the
+//! client on the measuring thread. The client does as little as possible, and each of its
+//! connections sends the next request after the last response, without pipelining. An exchange
+//! costs the client about as much as bare hyper, so the ratio of rates alone would flatter the
+//! messenger; the CPU time of the servers is listed next to it.
 //!
-//! The subject is what users run: the server as the example makes it, with its recorder of metrics
-//! and its log.
+//! The subject is what users run: the service with a recorder of metrics and a log.
 
 mod bare;
 mod client;
 mod messenger;
-mod observed;
-mod thread;
+mod server;
 
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
 use crate::pair::Pair;
-use client::{Answer, Exchange};
+use client::{Exchange, Response};
 use messenger::Messenger;
-use thread::ServerThread;
+use server::ServerThread;
 
-/// How many connections there are: enough for a server to find the next request when it has
-/// answered one.
+/// The number of connections: enough for a server to find the next request after a response.
 const CONNECTIONS: usize = 16;
 
-/// What a page of a history is to reach.
+/// The goal of a page of a history.
 const GOAL: f64 = 0.6;
 
-/// Everything of the server that is measured.
+/// Returns all pairs of the server.
 ///
 /// # Errors
 ///
-/// When a server cannot be started.
+/// If a server cannot be started.
 pub async fn pairs() -> Result<Vec<Pair>> {
     let messenger = Messenger::start().await?;
     let mut pairs = Vec::new();
@@ -43,23 +40,24 @@ pub async fn pairs() -> Result<Vec<Pair>> {
         ("history", messenger.history(), Some(GOAL)),
         ("inbox", messenger.inbox(), None),
         ("message", messenger.message(), None),
-        ("send", messenger.send()?, None),
+        ("send", messenger.send(), None),
         ("health", messenger.health(), None),
     ] {
         let [subject, baseline] = exchanges(&messenger.server, request).await?;
         let pair = Pair::new(format!("http/{name}"), subject, baseline);
-        pairs.push(pair.with_in_flight([CONNECTIONS]).with_goal(goal));
+        pairs.push(pair.with_concurrency([CONNECTIONS]).with_goal(goal));
     }
     Ok(pairs)
 }
 
-/// The exchange of this request with the messenger, and the same one with a server that knows no
-/// other answer.
+/// Returns the exchange of a request with the messenger, and the same exchange with a server that
+/// always returns this response.
 async fn exchanges(server: &Arc<ServerThread>, request: Vec<u8>) -> Result<[Exchange; 2]> {
-    let answer = Answer::fetch(server.address(), &request).await?;
-    ensure!(answer.is_success(), "{answer}");
-    let bare = Arc::new(bare::start(&answer)?);
-    let exchange = |server| Exchange::new(server, request.clone(), &answer);
+    let response = Response::fetch(server.address(), &request).await?;
+    let head = response.head();
+    ensure!(head.starts_with("HTTP/1.1 2"), "unexpected: {head}");
+    let bare = Arc::new(bare::start(&response).await?);
+    let exchange = |server| Exchange::new(server, request.clone(), &response);
     Ok([exchange(Arc::clone(server)), exchange(bare)])
 }
 
@@ -70,29 +68,28 @@ mod tests {
     #[tokio::test]
     async fn every_pair_runs() {
         for pair in pairs().await.unwrap() {
-            for side in [&pair.subject, &pair.baseline] {
-                tokio::try_join!(side.run(3), side.run(3)).expect(&pair.name);
-                assert!(side.server_time().is_some_and(|time| !time.is_zero()));
+            for workload in [&pair.subject, &pair.baseline] {
+                tokio::try_join!(workload.run(3), workload.run(3)).expect(&pair.name);
+                assert!(workload.server_time().is_some_and(|time| !time.is_zero()));
             }
         }
     }
 
-    /// An answer in lines, without the values that no two answers share.
-    fn lines(answer: &Answer) -> Vec<String> {
-        let changing = ["x-request-id", "date"];
-        let head = answer
+    /// The lines of a response, without the values that differ between any two responses.
+    fn lines(response: &Response) -> Vec<String> {
+        let head = response
             .head()
             .lines()
             .map(|line| match line.split_once(':') {
-                Some((name, _)) if changing.contains(&name) => name.to_owned(),
+                Some((name @ ("x-request-id" | "date"), _)) => name.to_owned(),
                 _ => line.to_owned(),
             });
-        head.chain([String::from_utf8_lossy(answer.body()).into_owned()])
-            .collect()
+        let body = String::from_utf8_lossy(response.body()).into_owned();
+        head.chain([body]).collect()
     }
 
     #[tokio::test]
-    async fn bare_hyper_answers_the_same_bytes() {
+    async fn bare_hyper_returns_the_same_bytes() {
         let messenger = Messenger::start().await.unwrap();
         for request in [
             messenger.history(),
@@ -115,26 +112,25 @@ mod tests {
         let messenger = Messenger::start().await.unwrap();
         let json = async |request: Vec<u8>| {
             let [subject, _] = exchanges(&messenger.server, request).await.unwrap();
-            let answer = subject.once().await.unwrap();
-            serde_json::from_slice::<serde_json::Value>(answer.body()).unwrap()
+            let response = subject.once().await.unwrap();
+            serde_json::from_slice::<serde_json::Value>(response.body()).unwrap()
         };
         for page in [messenger.history(), messenger.inbox()] {
             let page = json(page).await;
             assert_eq!(page["data"].as_array().unwrap().len(), 20);
             assert!(page["next_cursor"].is_string());
         }
-        let one = json(messenger.send().unwrap()).await;
-        let two = json(messenger.send().unwrap()).await;
+        let one = json(messenger.send()).await;
+        let two = json(messenger.send()).await;
         assert_eq!(one["content"], two["content"]);
         assert_ne!(one["id"], two["id"]);
     }
 
     #[tokio::test]
-    async fn an_exchange_with_another_answer_fails() {
+    async fn an_exchange_with_another_response_fails() {
         let messenger = Messenger::start().await.unwrap();
-        let other = Answer::fetch(messenger.server.address(), &messenger.health())
-            .await
-            .unwrap();
+        let address = messenger.server.address();
+        let other = Response::fetch(address, &messenger.health()).await.unwrap();
         let server = Arc::clone(&messenger.server);
         let exchange = Exchange::new(server, messenger.history(), &other);
         assert!(exchange.once().await.is_err());

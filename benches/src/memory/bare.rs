@@ -1,30 +1,29 @@
-//! The baselines: ordered maps, each behind a lock, and nothing else.
+//! The baselines: ordered maps, each behind a lock.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use messenger_core::{
     Claim, Conversation, ConversationId, IdempotencyKey, Message, MessageId, Order, Slice, UserId,
 };
 use parking_lot::{Mutex, RwLock};
 
-use crate::calls::Calls;
-use crate::pages::{PageCall, Row};
-use crate::sends::Keyed;
+use crate::operation::{Operation, Target};
+use crate::page::Row;
 
 /// The rows of one list.
 #[derive(Debug)]
 pub(super) struct OrderedMap<T>(RwLock<BTreeMap<MessageId, T>>);
 
 impl<T: Row + Clone> OrderedMap<T> {
-    /// With these rows at these places.
-    pub(super) fn of(places: &[MessageId], rows: Vec<T>) -> Self {
-        let rows = places.iter().copied().zip(rows);
+    /// Creates a map of these rows, sorted by these ids.
+    pub(super) fn new(ids: &[MessageId], rows: Vec<T>) -> Self {
+        let rows = ids.iter().copied().zip(rows);
         Self(RwLock::new(rows.collect()))
     }
 
-    /// Clones of the rows of a slice.
-    pub(super) fn page(&self, slice: Slice) -> Vec<T> {
+    /// Returns clones of the rows of a slice.
+    fn page(&self, slice: Slice) -> Vec<T> {
         let Some(range) = slice.range() else {
             return Vec::new();
         };
@@ -39,60 +38,67 @@ impl<T: Row + Clone> OrderedMap<T> {
     }
 }
 
-impl<T: Row + Clone + Send + Sync + 'static> Calls<PageCall> for OrderedMap<T> {
-    async fn call(&self, page: &PageCall) -> Result<()> {
-        page.check(&self.page(page.slice))
+impl<T: Row + Clone + Send + Sync + 'static> Target<Operation> for OrderedMap<T> {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        match operation {
+            Operation::Page(_, page) => page.check(&self.page(page.slice)),
+            other => bail!("a map of one list cannot {other:?}"),
+        }
     }
 }
 
 /// Conversations by their ids.
 #[derive(Debug, Default)]
-pub(super) struct Conversations(RwLock<BTreeMap<ConversationId, Conversation>>);
+pub(super) struct BareConversations(RwLock<BTreeMap<ConversationId, Conversation>>);
 
-impl Conversations {
-    /// Puts this one in the place of what it was, and gives that.
+impl BareConversations {
+    /// Stores a conversation and returns its previous state.
     pub(super) fn replace(&self, conversation: &Conversation) -> Option<Conversation> {
         let mut conversations = self.0.write();
         conversations.insert(conversation.id(), conversation.clone())
     }
 }
 
-impl Calls<ConversationId> for Conversations {
-    async fn call(&self, id: &ConversationId) -> Result<()> {
+impl Target<Operation> for BareConversations {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        let Operation::Conversation(id) = operation else {
+            bail!("a map of conversations cannot {operation:?}");
+        };
         let found = self.0.read().get(id).cloned();
         ensure!(found.context("no such conversation")?.id() == *id);
         Ok(())
     }
 }
 
-/// Where a message is in a map of many histories: one that pages could be read from.
-type Place = (ConversationId, MessageId);
-
-/// The messages of all conversations, and no other view.
+/// The messages of all conversations, by conversation and id, and no other view.
 #[derive(Debug, Default)]
-pub(super) struct OneMap(RwLock<BTreeMap<Place, Message>>);
+pub(super) struct OneMap(RwLock<BTreeMap<(ConversationId, MessageId), Message>>);
 
 impl OneMap {
     fn insert(&self, message: &Message) {
-        let place = (message.conversation_id(), message.id());
-        self.0.write().insert(place, message.clone());
+        let key = (message.conversation_id(), message.id());
+        self.0.write().insert(key, message.clone());
     }
 }
 
-impl Calls<Message> for OneMap {
-    async fn call(&self, message: &Message) -> Result<()> {
+impl Target<Operation> for OneMap {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        let Operation::Append(message) = operation else {
+            bail!("a map of messages cannot {operation:?}");
+        };
         self.insert(message);
         Ok(())
     }
 }
 
-/// The views that a store keeps. It takes messages in the order of their ids only, which spares it
-/// the question whether a later one is there.
+/// The views that a store keeps, and the claims of idempotency keys. Messages must arrive in the
+/// order of their ids, so that the newest one is always the last.
 #[derive(Debug, Default)]
 pub(super) struct AllViews {
     histories: OneMap,
-    conversations: Conversations,
+    conversations: BareConversations,
     inboxes: RwLock<BTreeMap<(UserId, MessageId), Conversation>>,
+    keys: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
 }
 
 impl AllViews {
@@ -111,32 +117,19 @@ impl AllViews {
     }
 }
 
-impl Calls<Message> for AllViews {
-    async fn call(&self, message: &Message) -> Result<()> {
-        self.insert(message);
-        Ok(())
-    }
-}
-
-/// The views, and which message each key stands for.
-#[derive(Debug, Default)]
-pub(super) struct KeyedViews {
-    views: AllViews,
-    keys: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
-}
-
-impl Calls<Keyed> for KeyedViews {
-    async fn call(
-        &self,
-        Keyed {
-            message,
-            reservation,
-        }: &Keyed,
-    ) -> Result<()> {
-        let name = (reservation.sender_id.clone(), reservation.key.clone());
-        let before = self.keys.lock().insert(name, reservation.claim);
-        ensure!(before.is_none(), "the key was claimed before");
-        self.views.insert(message);
+impl Target<Operation> for AllViews {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        match operation {
+            Operation::Append(message) => self.insert(message),
+            Operation::AppendKeyed(keyed) => {
+                let (message, reservation) = &**keyed;
+                let key = (reservation.sender_id.clone(), reservation.key.clone());
+                let before = self.keys.lock().insert(key, reservation.claim);
+                ensure!(before.is_none(), "the key was used before");
+                self.insert(message);
+            }
+            other => bail!("the views cannot {other:?}"),
+        }
         Ok(())
     }
 }
@@ -147,20 +140,20 @@ mod tests {
     use messenger_memory::MemoryStore;
 
     use super::*;
-    use crate::sends::{Sendable as _, user};
+    use crate::messages::{new_message, user};
 
-    /// The maps hold what the store holds, so both sides of a pair do the same work.
+    /// The maps hold what the store holds, so both workloads of a pair do the same work.
     #[tokio::test]
     async fn the_views_are_those_of_a_store() {
         let (store, views, clock) = (MemoryStore::new(), AllViews::default(), Clock::new());
         for number in 0..60 {
-            let between = [
+            let (one, other) = (
                 user("a", number % 5).unwrap(),
                 user("b", number % 3).unwrap(),
-            ];
-            let message = Message::make(between, &clock).unwrap();
+            );
+            let message = new_message(&one, &other).unwrap().with_id(clock.next_id());
             store.append(&message).await.unwrap();
-            views.call(&message).await.unwrap();
+            views.insert(&message);
         }
         let conversations = views.conversations.0.into_inner();
         assert_eq!(conversations.len(), 15);

@@ -1,103 +1,117 @@
 //! The memory store against bare ordered maps.
 //!
-//! - A *page* is read from one ordered map of the same rows, behind the same kind of lock; both
-//!   clone the rows that they give. Pages from within a list lie at random places of all of it, so
-//!   a long list is not read from the caches any more than it would be in a service. (The text of
-//!   a message is shared by both sides; its count of references is where it is read from.)
+//! - A *page* is compared with a page of one ordered map that holds the same rows behind the same
+//!   kind of lock. Both clone the rows that they return. (They share the text of a message; its
+//!   reference count is in the same memory for both.)
 //! - A *send* has two baselines. `one-map` is a single insert into one ordered map of messages by
-//!   conversation and id; `all-views` keeps, in three such maps, the three views that a store must
-//!   keep: histories, inboxes and conversations.
-//! - `service` is the whole call of the `Messenger` above the store, against the same baselines.
-//! - `flat` is no comparison with a baseline but of the store with itself: its pages of a long list
-//!   against its pages of a short one, and against pages of many short ones that hold as much
-//!   together (see `spread`).
+//!   conversation and id. `all-views` keeps the three views of a store in three such maps:
+//!   histories, inboxes and conversations.
+//! - `service` is the whole call of `Messenger` above the store, against the same baselines.
+//! - `flat` compares the store with itself: pages of a long list with pages of a short one, and
+//!   with pages of many short ones that hold as much together.
 
 mod bare;
-mod page;
-mod send;
+mod lists;
 mod service;
-mod spread;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use messenger_memory::MemoryStore;
 
-use crate::lists::flat;
-use crate::pair::Pair;
+use crate::operation::{Operation, StoreTarget};
+use crate::page::flat;
+use crate::pair::{Pair, Sizes};
+use crate::sends::{Conversations, CreateSend, Sends};
 
-/// How much is in the stores.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "nobody else uses this crate")]
-pub struct Sizes {
-    /// The lengths of histories, the shortest first. Each is longer than two pages.
-    pub histories: Vec<usize>,
-    /// How many conversations inboxes have, the fewest first. None has less than two.
-    pub inboxes: Vec<usize>,
-    /// How many conversations exist where one of them is read or written to.
-    pub conversations: usize,
-    /// After how many sends a store is replaced by one that is as small as at the beginning.
-    pub sends: u64,
-    /// The two histories whose pages are compared with each other.
-    pub flat_histories: [usize; 2],
-    /// The two inboxes whose pages are compared with each other.
-    pub flat_inboxes: [usize; 2],
-}
+use bare::{AllViews, OneMap};
 
-impl Default for Sizes {
-    fn default() -> Self {
-        Self {
-            histories: vec![100, 1_000, 10_000, 100_000, 1_000_000],
-            inboxes: vec![10, 100, 1_000, 10_000],
-            conversations: 10_000,
-            sends: 500_000,
-            flat_histories: [1_000, 1_000_000],
-            flat_inboxes: [100, 10_000],
-        }
-    }
-}
+/// The memory store as a target.
+type Store = StoreTarget<MemoryStore>;
 
-/// Everything of the memory store that is measured.
+/// The goal of a page of a history.
+const PAGE_GOAL: f64 = 0.5;
+
+/// The goal of a send, against either baseline.
+const SEND_GOAL: f64 = 0.3;
+
+/// The number of sends after which a store is replaced by a new one.
+const MAX_SENDS: u64 = 500_000;
+
+/// The amounts of data to measure with.
+pub const SIZES: Sizes = Sizes {
+    histories: &[100, 1_000, 10_000, 100_000, 1_000_000],
+    inboxes: &[10, 100, 1_000, 10_000],
+    conversations: 10_000,
+    flat_histories: [1_000, 1_000_000],
+    flat_inboxes: [100, 10_000],
+};
+
+/// Returns all pairs of the memory store.
 ///
 /// # Errors
 ///
-/// None, unless the store has some.
+/// If the store returns an error.
 pub async fn pairs(sizes: &Sizes) -> Result<Vec<Pair>> {
-    let histories = page::histories(&sizes.histories).await?;
-    let inboxes = page::inboxes(&sizes.inboxes).await?;
-    let mut pairs = page::pairs(&histories, &inboxes);
-    pairs.push(page::conversation(sizes.conversations).await?);
-    pairs.extend(send::pairs(sizes)?);
-    pairs.extend(service::pairs(&histories, sizes).await?);
-    let [short, long] = sizes.flat_histories;
-    let longest = histories.iter().find(|of| of.list.ids().len() == long);
-    pairs.push(spread::pair(longest.context("no history to compare")?, short).await?);
-    let histories = histories.iter().map(|history| &history.list);
-    pairs.extend(flat("memory", histories, sizes.flat_histories)?);
-    let inboxes = inboxes.iter().map(|inbox| &inbox.list);
-    pairs.extend(flat("memory", inboxes, sizes.flat_inboxes)?);
+    let histories = lists::histories(sizes.histories).await?;
+    let inboxes = lists::inboxes(sizes.inboxes).await?;
+    let mut pairs: Vec<Pair> = histories.pairs(Some(PAGE_GOAL)).collect();
+    pairs.extend(inboxes.pairs(None));
+    pairs.push(lists::conversation(sizes.conversations).await?);
+    pairs.extend(sends(sizes.conversations)?);
+    pairs.extend(service::pairs(&histories, sizes.conversations).await?);
+    pairs.push(lists::spread(&histories.filled, sizes.flat_histories).await?);
+    pairs.extend(flat("memory", &histories.filled, sizes.flat_histories)?);
+    pairs.extend(flat("memory", &inboxes.filled, sizes.flat_inboxes)?);
+    Ok(pairs)
+}
+
+/// Returns pairs of sends to existing and to new conversations, and of sends under a key.
+fn sends(count: usize) -> Result<Vec<Pair>> {
+    let existing = Conversations::existing(count)?;
+    let stored = |create: CreateSend<Operation>, conversations: &Conversations| {
+        Sends::new(Store::default, create, conversations.clone(), MAX_SENDS)
+    };
+    let mut pairs = Vec::new();
+    for (kind, conversations) in [("warm", existing.clone()), ("new", Conversations::New)] {
+        let append = Operation::append;
+        let one_map = Sends::new(OneMap::default, append, conversations.clone(), MAX_SENDS);
+        let all_views = Sends::new(AllViews::default, append, conversations.clone(), MAX_SENDS);
+        let name = |baseline| format!("memory/send/{kind}/{baseline}");
+        let stored = || stored(append, &conversations);
+        pairs.push(Pair::new(name("one-map"), stored(), one_map).with_goal(SEND_GOAL));
+        pairs.push(Pair::new(name("all-views"), stored(), all_views).with_goal(SEND_GOAL));
+    }
+    let keyed = Operation::append_keyed;
+    pairs.push(Pair::new(
+        "memory/send/keyed/all-views",
+        stored(keyed, &existing),
+        Sends::new(AllViews::default, keyed, existing.clone(), MAX_SENDS),
+    ));
     Ok(pairs)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[tokio::test]
-    async fn every_pair_runs_and_gives_its_rows() {
+    async fn every_pair_runs_and_returns_its_rows() {
         let sizes = Sizes {
-            histories: vec![50, 200],
-            inboxes: vec![10, 50],
+            histories: &[50, 200],
+            inboxes: &[10, 50],
             conversations: 20,
-            sends: 10,
             flat_histories: [50, 200],
             flat_inboxes: [10, 50],
         };
         let pairs = pairs(&sizes).await.unwrap();
-        let names: std::collections::HashSet<_> = pairs.iter().map(|pair| &pair.name).collect();
-        assert_eq!(names.len(), pairs.len(), "a name stands for two pairs");
+        let names: HashSet<_> = pairs.iter().map(|pair| &pair.name).collect();
+        assert_eq!(names.len(), pairs.len(), "two pairs have the same name");
         for pair in &pairs {
-            for side in [&pair.subject, &pair.baseline] {
+            for workload in [&pair.subject, &pair.baseline] {
                 for times in [8, 8] {
-                    side.prepare(times).await.unwrap();
-                    side.run(times).await.expect(&pair.name);
+                    workload.prepare(times).await.unwrap();
+                    workload.run(times).await.expect(&pair.name);
                 }
             }
         }

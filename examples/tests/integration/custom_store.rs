@@ -1,6 +1,7 @@
 use messenger_core::testing;
 
-use crate::process::{example, run};
+use crate::example;
+use crate::process::run;
 
 #[test]
 fn it_passes_every_case_of_the_suite() {

@@ -1,4 +1,5 @@
-use crate::process::{example, run};
+use crate::example;
+use crate::process::run;
 
 #[test]
 fn it_prints_the_inbox_and_the_pages() {

@@ -12,8 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::activity::{Activity, State};
-use crate::Body;
-use crate::MessengerService;
+use crate::{Body, MessengerService};
 
 /// The calls that a listener answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

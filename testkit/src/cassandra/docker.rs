@@ -1,45 +1,40 @@
 //! Nodes as containers of the image `cassandra:5.0`.
 //!
-//! testcontainers makes them, and removes none: it would do so from a destructor, which a killed
-//! process does not run, and which would end the shared node with the first test binary. That is
-//! the watchdog's task, by a label. For that it needs the `docker` command, which then also serves
-//! to pause, kill and start containers.
+//! testcontainers creates them. It does not remove them: its destructor does not run in a killed
+//! process, and would end the shared node with the first test binary. The watchdog removes them by
+//! their label. It needs the `docker` command, which also pauses, kills and starts containers.
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::Path,
-    process::Command,
-    sync::{LazyLock, mpsc},
-    thread,
-    time::Duration,
-};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{LazyLock, mpsc};
+use std::thread;
+use std::time::Duration;
 
-use testcontainers::{
-    ContainerRequest, GenericImage, ImageExt, core::IntoContainerPort, runners::SyncRunner,
-};
+use testcontainers::core::IntoContainerPort;
+use testcontainers::runners::SyncRunner;
+use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
-use super::{
-    config::{self, LOGBACK},
-    error::Unavailable,
-    log::Log,
-    node::Machine,
-    options::Options,
-};
+use super::config::{self, LOGBACK, Options};
+use super::error::Unavailable;
+use super::log::Log;
+use super::node::Machine;
 use crate::process::limited;
 
-/// How long the engine may take for a command.
+/// The time limit of a command.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
-/// How long it may take to make a container; the image may have to be pulled.
+/// The time limit of creating a container, which may pull the image.
 const CREATE_LIMIT: Duration = Duration::from_secs(300);
 
-/// Where the configuration is put in a container, beside the image's own.
+/// The configuration in a container, next to that of the image.
 const YAML: &str = "/testkit/cassandra.yaml";
 const LOGBACK_FILE: &str = "/testkit/logback.xml";
-/// Where the image keeps its data.
+/// The data directory of the image.
 const DATA: &str = "/var/lib/cassandra";
 
-/// Whether a Docker engine answers, asked once per process.
+/// Checks that a Docker engine answers, once per process.
 pub(crate) fn find() -> Result<(), Unavailable> {
     static ANSWER: LazyLock<Result<(), Unavailable>> = LazyLock::new(|| {
         docker(&["version", "--format", "{{.Server.Version}}"])
@@ -52,14 +47,14 @@ pub(crate) fn find() -> Result<(), Unavailable> {
     ANSWER.clone()
 }
 
-/// A node as a container, known by its name.
+/// A node in a container, identified by its name.
 #[derive(Debug)]
 pub(crate) struct Container {
     name: String,
 }
 
 impl Container {
-    /// Makes and starts a container whose clients connect to `address`; its label is the name of
+    /// Creates and starts a container whose clients connect to `address`. Its label is the name of
     /// `dir`, whose watchdog removes it.
     pub(crate) fn run(
         dir: &Path,
@@ -74,11 +69,11 @@ impl Container {
         let request = GenericImage::new("cassandra", "5.0")
             .with_container_name(&name)
             .with_label("messenger-testkit", label)
-            // The first node names itself by it, before it has an address.
+            // The first node is its own seed under this name, before it has an address.
             .with_hostname(home)
             .with_copy_to(YAML, yaml.as_bytes().to_vec())
             .with_copy_to(LOGBACK_FILE, LOGBACK.as_bytes().to_vec())
-            // Read after the command line, so that it wins over what the image says.
+            // Read after the command line, so it overrides the options of the image.
             .with_env_var("_JAVA_OPTIONS", java_options(options))
             .with_mapped_port(address.port(), 9042.tcp())
             .with_host_config_modifier(move |host| {
@@ -91,7 +86,7 @@ impl Container {
         Ok(Self { name })
     }
 
-    /// Where other containers connect to.
+    /// Returns the address that other containers connect to.
     pub(crate) fn peer_address(&self) -> io::Result<String> {
         self.inspect("{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}")
     }
@@ -105,7 +100,7 @@ impl Container {
 impl Machine for Container {
     fn begin(&self) -> io::Result<()> {
         if self.ended()?.is_none() {
-            return Err(io::Error::other("the node runs already"));
+            return Err(io::Error::other("the node is already running"));
         }
         docker(&["start", &self.name]).map(drop)
     }
@@ -143,25 +138,25 @@ fn java_options(options: &Options) -> String {
     list.join(" ")
 }
 
-/// Makes the container in a thread of its own: testcontainers blocks in a runtime of its own,
-/// which panics where the caller is in one already, and it has no time limit for a pull.
+/// Creates the container on another thread: testcontainers blocks in its own runtime, which panics
+/// inside of another one, and it has no time limit for a pull.
 fn create(request: ContainerRequest<GenericImage>) -> Result<(), Unavailable> {
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let made = request.start().map(|container| {
-            // Its destructor would remove it.
+        let created = request.start().map(|container| {
+            // Its destructor would remove the container.
             std::mem::forget(container);
         });
-        let _ = tell.send(made);
+        let _ = sender.send(created);
     });
-    match told.recv_timeout(CREATE_LIMIT) {
-        Ok(made) => made.map_err(|error| {
+    match receiver.recv_timeout(CREATE_LIMIT) {
+        Ok(created) => created.map_err(|error| {
             Unavailable::missing(format!(
-                "Docker runs no container of cassandra:5.0: {error}"
+                "Docker cannot start a container of cassandra:5.0: {error}"
             ))
         }),
         Err(_) => Err(Unavailable::missing(format!(
-            "Docker made no container of cassandra:5.0 within {CREATE_LIMIT:?}"
+            "Docker did not start a container of cassandra:5.0 within {CREATE_LIMIT:?}"
         ))),
     }
 }

@@ -1,18 +1,21 @@
-//! Why there is no Cassandra, and whether that is a failure.
+//! The absence of a Cassandra, as an error.
 
-use std::{error, fmt, io};
+use std::env;
+use std::error;
+use std::fmt;
+use std::io;
 
-use super::environment;
+use serde::{Deserialize, Serialize};
 
-/// There is no Cassandra, or the one there was does not do what it should.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The error of a Cassandra that is missing or does not work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unavailable {
     reason: String,
     missing: bool,
 }
 
 impl Unavailable {
-    /// This machine has none: no Docker engine, no JDK, no way to the jars.
+    /// This machine has none: no Docker engine, no JDK, no access to the jars.
     pub(crate) fn missing(reason: impl fmt::Display) -> Self {
         Self {
             reason: reason.to_string(),
@@ -28,18 +31,19 @@ impl Unavailable {
         }
     }
 
-    /// Whether tests should be reported as ignored. They should not if a node that was named or
-    /// started does not work, and never with `MESSENGER_REQUIRE_CASSANDRA=1`.
+    /// Returns whether tests should be reported as ignored. They should not if a node that was named
+    /// or started does not work, and never with `MESSENGER_REQUIRE_CASSANDRA=1`.
     pub fn is_skip(&self) -> bool {
-        self.missing && !environment::is_required()
+        let required = env::var("MESSENGER_REQUIRE_CASSANDRA").unwrap_or_default();
+        self.missing && matches!(required.as_str(), "" | "0")
     }
 
-    /// What was tried and what was in the way, with the end of the node's log if there is one.
+    /// Returns what was tried and why it failed, with the end of the node's log if there is one.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Whether another source may be tried.
+    /// Returns whether another source may be tried.
     pub(crate) fn is_missing(&self) -> bool {
         self.missing
     }
@@ -58,7 +62,7 @@ impl fmt::Display for Unavailable {
 
 impl error::Error for Unavailable {}
 
-/// Trouble with files and processes of our own is never a reason to skip a test.
+/// An error of the files and processes of this crate is never a reason to skip a test.
 impl From<io::Error> for Unavailable {
     fn from(error: io::Error) -> Self {
         Self::broken(error)

@@ -1,30 +1,30 @@
 //! The server's jars: 68 MB from Maven Central, downloaded once.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    process,
-    time::Duration,
-};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::time::Duration;
 
-use super::{error::Unavailable, maven::on_path};
+use super::error::Unavailable;
 use crate::process::{limited, lock, place, state};
 
 const POM: &str = include_str!("../../files/pom.xml");
 const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
-/// How long the download may take.
+/// The time limit of the download.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The directory with the jars. They are downloaded under the watchdog of `dir` and moved in place
-/// at once, so that what is in place is whole; of two processes one downloads and one waits.
+/// Returns the directory with the jars, and downloads them if it does not exist. The download runs
+/// under the watchdog of `dir` and is moved into place at the end, so that it is never incomplete. A
+/// second process waits for the first.
 pub(crate) fn fetch(dir: &Path) -> Result<PathBuf, Unavailable> {
     let root = place::root()?;
     let cache = root.join("cassandra-5.0.8");
     if cache.exists() {
         return Ok(cache);
     }
-    let mvn = on_path("mvn").ok_or_else(|| Unavailable::missing("no mvn on the PATH"))?;
+    let mvn = limited::on_path("mvn").ok_or_else(|| Unavailable::missing("no mvn on the PATH"))?;
     let _lock = lock::take(&root.join("cassandra-5.0.8.lock"), 2 * LIMIT)?;
     if !cache.exists() {
         let home = dir.join(format!("jars-{}", process::id()));

@@ -1,23 +1,17 @@
-//! Starting nodes from the first source that has any.
+//! Starting nodes from the first source that is available.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
-    process,
-    time::Instant,
-};
+use std::hash::{BuildHasher, RandomState};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process;
+use std::time::Instant;
 
-use super::{
-    config::{self, Network},
-    docker::{self, Container},
-    environment,
-    error::Unavailable,
-    maven::Jdk,
-    node::{Machine, Node, START_LIMIT},
-    options::Options,
-    source::Source,
-};
+use super::config::{self, Network, Options};
+use super::docker::{self, Container};
+use super::error::Unavailable;
+use super::maven::Jdk;
+use super::node::{Machine, Node, START_LIMIT};
+use super::source::{self, Source};
 
 /// Nodes that are ready.
 pub(crate) struct Launched {
@@ -25,7 +19,7 @@ pub(crate) struct Launched {
     pub(crate) nodes: Vec<Node>,
 }
 
-/// Whether this is a system on which nodes can be started and, above all, ended.
+/// Checks that nodes can be started, and above all ended, on this system.
 pub(crate) fn check_system() -> Result<(), Unavailable> {
     if cfg!(target_os = "linux") {
         return Ok(());
@@ -38,11 +32,11 @@ pub(crate) fn check_system() -> Result<(), Unavailable> {
 ///
 /// # Errors
 ///
-/// If no source has nodes, with the reason of each; or if the nodes that were started do not work,
+/// If no source is available, with the reason of each, or if the nodes that were started do not work,
 /// in which case they are killed.
 pub(crate) fn launch(options: &Options, dir: &Path) -> Result<Launched, Unavailable> {
     let mut reasons = Vec::new();
-    for &source in environment::sources()? {
+    for &source in source::sources()? {
         match from(source, options, dir) {
             Ok(nodes) => return Ok(Launched { source, nodes }),
             Err(error) if error.is_missing() => {
@@ -55,7 +49,7 @@ pub(crate) fn launch(options: &Options, dir: &Path) -> Result<Launched, Unavaila
 }
 
 fn from(source: Source, options: &Options, dir: &Path) -> Result<Vec<Node>, Unavailable> {
-    let maker: Box<dyn Maker> = match source {
+    let starter: Box<dyn Starter> = match source {
         Source::Docker => {
             docker::find()?;
             Box::new(Containers { dir, options })
@@ -68,21 +62,21 @@ fn from(source: Source, options: &Options, dir: &Path) -> Result<Vec<Node>, Unav
     };
     let addresses = free_addresses(options.nodes)?;
     let mut nodes = Vec::new();
-    let started = ring(maker.as_ref(), &addresses, &mut nodes);
+    let started = ring(starter.as_ref(), &addresses, &mut nodes);
     if started.is_err() {
         for node in &nodes {
-            // One that has ended cannot be killed, and the error is about something else.
+            // A node that has ended cannot be killed. The error of the start is more useful.
             let _ = node.kill();
         }
     }
     started.map(|()| nodes)
 }
 
-/// Makes nodes of one kind.
-trait Maker {
-    /// Makes and starts a node. `seed` is what an earlier call gave, for the first node nothing.
-    /// Gives the node, and how its peers name it.
-    fn make(
+/// Creates nodes from one source.
+trait Starter {
+    /// Creates and starts a node, and returns it with its name for peers. `seed` is the name of the
+    /// first node.
+    fn start(
         &self,
         index: usize,
         address: SocketAddr,
@@ -90,10 +84,10 @@ trait Maker {
     ) -> Result<(Box<dyn Machine>, String), Unavailable>;
 }
 
-/// The first node, and the others as soon as it listens to its peers; then waits until each answers
-/// its clients and has seen all the others.
+/// Starts the first node, and the others when it listens to its peers. Then waits until each answers
+/// clients and has seen all others.
 fn ring(
-    maker: &dyn Maker,
+    starter: &dyn Starter,
     addresses: &[SocketAddr],
     nodes: &mut Vec<Node>,
 ) -> Result<(), Unavailable> {
@@ -101,11 +95,11 @@ fn ring(
     let mut end = Instant::now() + START_LIMIT;
     for (index, &address) in addresses.iter().enumerate() {
         let seed = names.first().map(String::as_str);
-        let (machine, name) = maker.make(index, address, seed)?;
+        let (machine, name) = starter.start(index, address, seed)?;
         nodes.push(Node::new(address, machine));
         names.push(name);
         if index == 0 {
-            // What came before may have been the pull of an image.
+            // The start may have pulled an image.
             end = Instant::now() + START_LIMIT;
             if addresses.len() > 1 {
                 nodes[0].wait_for_log(end, LISTENS_TO_PEERS)?;
@@ -125,7 +119,7 @@ fn ring(
     Ok(())
 }
 
-/// What a node logs when it does.
+/// The log line of a node that listens to its peers.
 const LISTENS_TO_PEERS: &str = "Listening on address";
 
 struct Processes<'a> {
@@ -134,8 +128,8 @@ struct Processes<'a> {
     options: &'a Options,
 }
 
-impl Maker for Processes<'_> {
-    fn make(
+impl Starter for Processes<'_> {
+    fn start(
         &self,
         index: usize,
         address: SocketAddr,
@@ -162,8 +156,8 @@ struct Containers<'a> {
     options: &'a Options,
 }
 
-impl Maker for Containers<'_> {
-    fn make(
+impl Starter for Containers<'_> {
+    fn start(
         &self,
         index: usize,
         address: SocketAddr,
@@ -172,7 +166,7 @@ impl Maker for Containers<'_> {
         let home = home(index);
         let network = Network {
             index,
-            // A container's address is known only when it runs; its own name is known before.
+            // The address of a container is known only after its start, its name before.
             listen: None,
             rpc: "0.0.0.0".to_owned(),
             broadcast_rpc: address.ip().to_string(),
@@ -185,19 +179,18 @@ impl Maker for Containers<'_> {
     }
 }
 
-/// The name of a node's directory. It holds the starter's pid because in a run's shared directory a
-/// starter that was killed may have left a half-started node, which stays until the run ends.
+/// Returns the name of a node's directory. It contains the pid of this process, because a killed
+/// process of the same run may have left a half-started node until the end of the run.
 fn home(index: usize) -> String {
     format!("n{}-{}", index + 1, process::id())
 }
 
-/// Port 9042 at 127.X.Y.1 and so on, where nothing listens to clients or peers.
-///
-/// Random, so that two who look at the same time hardly find the same.
+/// Returns port 9042 at 127.X.Y.1 and so on, where nothing listens yet. X and Y are random, so that
+/// two processes hardly choose the same.
 fn free_addresses(nodes: usize) -> Result<Vec<SocketAddr>, Unavailable> {
     for _ in 0..100 {
         let [x, y, ..] = RandomState::new().hash_one(0).to_ne_bytes();
-        // 127.0.0.0/16 is left to people, and 127.x.y.0 looks like a network.
+        // 127.0.0.0/16 is left to others, and 127.x.y.0 looks like a network.
         let ips = (1..)
             .take(nodes)
             .map(|z| Ipv4Addr::new(127, x.max(1), y, z));

@@ -1,20 +1,26 @@
-//! Where a node's log is.
+//! The log of a node.
 
-use std::{fs, io, path::PathBuf, process::Command, time::Duration};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::process::limited;
 
-/// Where a node's log is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The place of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Log {
-    /// What the process wrote to stdout and stderr, over all its starts.
+    /// A file with the stdout and stderr of a process, over all its starts.
     File(PathBuf),
-    /// The same of a container, by its name.
+    /// The log of a container, by its name.
     Container(String),
 }
 
 impl Log {
-    /// The whole log.
+    /// Reads the whole log.
     pub(crate) fn read(&self) -> io::Result<String> {
         match self {
             Self::File(path) => Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned()),
@@ -26,7 +32,7 @@ impl Log {
         }
     }
 
-    /// Its last lines, for an error.
+    /// Returns its last lines, for an error.
     pub(crate) fn tail(&self) -> String {
         match self.read() {
             Ok(log) => limited::tail(&log, 25),

@@ -1,27 +1,22 @@
-//! Nodes as processes: the server's jars from Maven Central, run by a JDK.
+//! Nodes as processes: a JDK runs the server's jars from Maven Central.
 
-use std::{
-    env,
-    ffi::OsString,
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
-    sync::Mutex,
-    time::Duration,
-};
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Mutex;
+use std::time::Duration;
 
-use super::{
-    config::{self, JVM_OPTIONS, LOGBACK},
-    error::Unavailable,
-    jars,
-    log::Log,
-    node::Machine,
-    options::Options,
-};
+use super::config::{self, JVM_OPTIONS, LOGBACK, Options};
+use super::error::Unavailable;
+use super::jars;
+use super::log::Log;
+use super::node::Machine;
 use crate::process::{limited, state};
 
-/// What is needed to run nodes.
+/// A JDK and the jars of the server.
 #[derive(Debug)]
 pub(crate) struct Jdk {
     java: PathBuf,
@@ -29,14 +24,14 @@ pub(crate) struct Jdk {
 }
 
 impl Jdk {
-    /// Looks for a JDK and the jars, and downloads the jars if they are not there yet.
+    /// Finds a JDK, and downloads the jars if they do not exist.
     pub(crate) fn find(dir: &Path) -> Result<Self, Unavailable> {
         let java = java()?;
         let jars = jars::fetch(dir)?;
         Ok(Self { java, jars })
     }
 
-    /// Writes a node's files into `home`, without starting it.
+    /// Writes the files of a node into `home`, without starting it.
     pub(crate) fn prepare(
         &self,
         home: &Path,
@@ -63,7 +58,7 @@ impl Jdk {
             format!("@{at}/jvm.options"),
             "-cp".to_owned(),
             format!("{jars}/*"),
-            // The server measures its memtables with it and does not start without.
+            // The server measures its memtables with it, and does not start without it.
             format!("-javaagent:{jars}/jamm-0.4.0.jar"),
             format!("-Dcassandra.config=file://{at}/cassandra.yaml"),
             format!("-Dlogback.configurationFile=file://{at}/logback.xml"),
@@ -78,7 +73,7 @@ impl Jdk {
     }
 }
 
-/// A node as a process of this machine.
+/// A node in a process of this machine.
 #[derive(Debug)]
 pub(crate) struct JavaProcess {
     home: PathBuf,
@@ -92,7 +87,7 @@ impl JavaProcess {
         self.home.join("log")
     }
 
-    /// Does something to the child, if it runs.
+    /// Calls `act` with the child if it is running.
     fn with_child<T>(&self, act: impl FnOnce(&mut Child) -> io::Result<T>) -> io::Result<T> {
         let mut slot = self.child.lock().unwrap_or_else(|e| e.into_inner());
         let child = slot
@@ -100,11 +95,11 @@ impl JavaProcess {
             .ok_or_else(|| io::Error::other("the node was never started"))?;
         match child.try_wait()? {
             None => act(child),
-            Some(how) => Err(io::Error::other(format!("the node does not run ({how})"))),
+            Some(how) => Err(io::Error::other(format!("the node is not running ({how})"))),
         }
     }
 
-    /// Sends a signal by its name. A shell does it, because std can only kill.
+    /// Sends a signal by its name. It takes a shell, because std can only kill.
     fn signal(&self, name: &str) -> io::Result<()> {
         self.with_child(|child| {
             let mut command = Command::new(state::SHELL);
@@ -119,7 +114,7 @@ impl JavaProcess {
 impl Machine for JavaProcess {
     fn begin(&self) -> io::Result<()> {
         if self.with_child(|_| Ok(())).is_ok() {
-            return Err(io::Error::other("the node runs already"));
+            return Err(io::Error::other("the node is already running"));
         }
         let log = File::options()
             .create(true)
@@ -164,8 +159,8 @@ impl Machine for JavaProcess {
     }
 }
 
-/// Reaps it if it has ended, by the watchdog's hand; if not, it belongs to the shared node and is
-/// there for others.
+/// Reaps the process if the watchdog has killed it. Otherwise it is the shared node, which other
+/// processes use.
 impl Drop for JavaProcess {
     fn drop(&mut self) {
         let slot = self.child.get_mut().unwrap_or_else(|e| e.into_inner());
@@ -175,40 +170,33 @@ impl Drop for JavaProcess {
     }
 }
 
-/// Finds a `java` that the server runs on.
+/// Finds a `java` that can run the server.
 fn java() -> Result<PathBuf, Unavailable> {
     let home = env::var_os("JAVA_HOME").filter(|home| !home.is_empty());
     let java = match home {
         Some(home) => Path::new(&home).join("bin/java"),
-        None => on_path("java").ok_or_else(|| Unavailable::missing("no java on the PATH"))?,
+        None => {
+            limited::on_path("java").ok_or_else(|| Unavailable::missing("no java on the PATH"))?
+        }
     };
     let mut command = Command::new(&java);
-    let said = limited::run(command.arg("-version"), Duration::from_secs(20))
-        .and_then(|said| said.success("java -version"))
+    let output = limited::run(command.arg("-version"), Duration::from_secs(20))
+        .and_then(|output| output.success("java -version"))
         .map_err(Unavailable::missing)?;
-    match major(&said) {
+    match major(&output) {
         Some(version) if version >= 17 => Ok(java),
         _ => Err(Unavailable::missing(format!(
-            "JDK 17 or later is needed, java -version says: {}",
-            limited::tail(&said, 3)
+            "JDK 17 or later is required, java -version prints: {}",
+            limited::tail(&output, 3)
         ))),
     }
 }
 
-/// The 17 of `openjdk version "17.0.15" 2025-04-15`.
-fn major(said: &str) -> Option<u32> {
-    let (_, version) = said.split_once("version \"")?;
+/// Returns the 17 of `openjdk version "17.0.15" 2025-04-15`.
+fn major(output: &str) -> Option<u32> {
+    let (_, version) = output.split_once("version \"")?;
     let end = version.find(|c: char| !c.is_ascii_digit())?;
     version[..end].parse().ok()
-}
-
-/// Where a program is. Looked up here, so that a missing one is told from one that fails.
-pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join(name))
-        .find(|file| file.is_file())
 }
 
 #[cfg(test)]

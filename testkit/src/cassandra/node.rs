@@ -1,23 +1,24 @@
 //! One node of a cluster.
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
-};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::{error::Unavailable, log::Log, probe};
+use super::error::Unavailable;
+use super::log::Log;
+use super::probe;
 
-/// How long a node may take until it answers.
+/// The time limit of a node until it answers.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(120);
 
-/// What starts and stops a node: a process or a container.
+/// A process or container that runs a node.
 pub(crate) trait Machine: fmt::Debug + Send + Sync {
-    /// Starts it, with the data that it has; does not wait until it answers.
+    /// Starts it with its data. Does not wait until it answers.
     fn begin(&self) -> io::Result<()>;
-    /// How it ended, if it does not run.
+    /// Returns how it ended if it is not running.
     fn ended(&self) -> io::Result<Option<String>>;
     fn kill(&self) -> io::Result<()>;
     fn pause(&self) -> io::Result<()>;
@@ -37,58 +38,58 @@ impl Node {
         Self { address, machine }
     }
 
-    /// Where clients connect to; it stays the same when the node is started again.
+    /// Returns the address for clients. It stays the same when the node is restarted.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends the node as `kill -9` does, and returns when it is gone. Its data stays.
+    /// Kills the node like `kill -9`, and returns when it is gone. Its data stays.
     ///
     /// # Errors
     ///
-    /// If it does not run.
+    /// If it is not running.
     pub fn kill(&self) -> Result<(), Unavailable> {
         Ok(self.machine.kill()?)
     }
 
-    /// Stops the node as SIGSTOP does: its connections stay open and nobody answers.
+    /// Pauses the node like SIGSTOP: its connections stay open and nothing answers.
     ///
     /// # Errors
     ///
-    /// If it does not run.
+    /// If it is not running.
     pub fn pause(&self) -> Result<(), Unavailable> {
         Ok(self.machine.pause()?)
     }
 
-    /// Lets a paused node go on.
+    /// Resumes a paused node.
     ///
     /// # Errors
     ///
-    /// If it does not run.
+    /// If it is not running.
     pub fn resume(&self) -> Result<(), Unavailable> {
         Ok(self.machine.resume()?)
     }
 
-    /// Starts a killed node again with its data, and returns when it answers clients.
+    /// Restarts a killed node with its data, and returns when it answers clients.
     ///
     /// # Errors
     ///
-    /// If it runs, or does not answer within 120 seconds.
+    /// If it is running, or does not answer within 120 seconds.
     pub fn start(&self) -> Result<(), Unavailable> {
         self.machine.begin()?;
         self.wait_until_ready(Instant::now() + START_LIMIT)
     }
 
-    /// Whether the node answers a client within a second.
+    /// Returns whether the node answers a client within a second.
     pub fn answers(&self) -> bool {
         probe::ask(self.address, Duration::from_secs(1)).is_ok()
     }
 
-    /// Nothing, as long as the node has not ended by itself or by [`Self::kill`].
+    /// Checks that the node is running.
     ///
     /// # Errors
     ///
-    /// How it ended, with the end of its log.
+    /// If it has ended. The error says how, with the end of its log.
     pub fn check(&self) -> Result<(), Unavailable> {
         match self.machine.ended()? {
             Some(how) => Err(self.failure(&format!("ended ({how})"))),
@@ -96,12 +97,12 @@ impl Node {
         }
     }
 
-    /// All that the server has logged so far, over all its starts, a line like
+    /// Returns the log of the server over all its starts, with a line like
     /// `WARN  12:00:00.000 ReadCommand - …` for each event.
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If the log cannot be read.
     pub fn log(&self) -> Result<String, Unavailable> {
         Ok(self.machine.log().read()?)
     }
@@ -114,12 +115,12 @@ impl Node {
         }
     }
 
-    /// Waits until it answers, unless it ends before.
+    /// Waits until it answers. Fails if it ends.
     pub(crate) fn wait_until_ready(&self, end: Instant) -> Result<(), Unavailable> {
         self.wait_until(end, "does not answer", |node| Ok(node.answers()))
     }
 
-    /// Waits until its log says `what`.
+    /// Waits until its log contains `what`.
     pub(crate) fn wait_for_log(&self, end: Instant, what: &str) -> Result<(), Unavailable> {
         let lacks = format!("has not logged {what:?}");
         self.wait_until(end, &lacks, |node| Ok(node.log()?.contains(what)))
@@ -129,11 +130,11 @@ impl Node {
         &self,
         end: Instant,
         lacks: &str,
-        is_so: impl Fn(&Self) -> Result<bool, Unavailable>,
+        condition: impl Fn(&Self) -> Result<bool, Unavailable>,
     ) -> Result<(), Unavailable> {
         loop {
             self.check()?;
-            if is_so(self)? {
+            if condition(self)? {
                 return Ok(());
             }
             if Instant::now() >= end {

@@ -1,9 +1,14 @@
-//! Nodes that are there for everyone, to connect to but not to kill.
+//! Nodes that are shared: to connect to, not to kill.
 
-use super::{error::Unavailable, log::Log, node::Node, source::Source};
+use serde::{Deserialize, Serialize};
+
+use super::error::Unavailable;
+use super::log::Log;
+use super::node::Node;
+use super::source::Source;
 
 /// Nodes to connect to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes {
     pub(crate) source: Source,
     pub(crate) contact_points: Vec<String>,
@@ -22,18 +27,18 @@ impl Nodes {
         }
     }
 
-    /// The nodes as `host:port`, at least one.
+    /// Returns the nodes as `host:port`. There is at least one.
     pub fn contact_points(&self) -> &[String] {
         &self.contact_points
     }
 
-    /// Where the nodes come from.
+    /// Returns the source of the nodes.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// All that the nodes have logged so far, one after the other; `None` for nodes named in the
-    /// environment, whose log is elsewhere.
+    /// Returns the logs of the nodes so far, one after the other, or `None` for nodes named in the
+    /// environment, whose logs are elsewhere.
     ///
     /// # Errors
     ///

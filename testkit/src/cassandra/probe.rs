@@ -1,24 +1,22 @@
-//! Whether a node answers clients.
+//! A check that a node answers clients.
 
-use std::{
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::Duration,
-};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// An OPTIONS request of the native protocol, version 4: header only, stream 0, no body.
 const OPTIONS: [u8; 9] = [4, 0, 0, 0, 5, 0, 0, 0, 0];
-/// How the answer begins: a response of version 4, no flags, stream 0, opcode SUPPORTED.
+/// The start of the response: version 4, no flags, stream 0, opcode SUPPORTED.
 const SUPPORTED: [u8; 5] = [0x84, 0, 0, 0, 6];
 
-/// Asks the server what it supports, which needs no login.
+/// Asks a server for its options, which needs no login.
 ///
-/// A connection alone proves nothing: Docker's proxy accepts it before the server is there, and
-/// the kernel accepts it for a process that is stopped.
+/// A connection alone proves nothing: Docker's proxy accepts it before the server is up, and the
+/// kernel accepts it for a stopped process.
 ///
 /// # Errors
 ///
-/// If there is no answer, each step taking at most `limit`, or another one.
+/// If a step takes longer than `limit`, or if the response is another one.
 pub(crate) fn ask(address: SocketAddr, limit: Duration) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(limit))?;

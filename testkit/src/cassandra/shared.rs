@@ -1,45 +1,45 @@
 //! The one node that all processes of a test run share.
 //!
-//! `cargo test --workspace` runs one test binary after another, and tests run examples. Whoever asks
-//! first takes the lock in the run's directory, starts the node and writes down the outcome; the
-//! others wait for the lock and read it. The run is named by its owner, the cargo process, and so is
-//! the watchdog's task. What failed is written down too: it is not tried again by each binary.
+//! `cargo test --workspace` runs one test binary after another, and tests run programs. The first
+//! process that asks takes the lock in the run's directory, starts the node and writes the outcome to
+//! a file; the others wait for the lock and read the file. The owner of the run and of its watchdog is
+//! the cargo process. A failure is written too, so that not every binary tries again.
 
-use std::{
-    io,
-    net::{SocketAddr, ToSocketAddrs},
-    path::Path,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use super::{
-    environment, error::Unavailable, launch, nodes::Nodes, options::Options, outcome, probe,
-    source::Source,
-};
-use crate::process::{identity::Identity, lock, state};
+use super::config::Options;
+use super::error::Unavailable;
+use super::nodes::Nodes;
+use super::source::{self, Source};
+use super::{launch, outcome, probe};
+use crate::process::identity::Identity;
+use crate::process::{lock, state};
 
-/// How long a process waits for another one that is starting the node: longer than that may take.
+/// The time limit of waiting for another process that starts the node: longer than a start.
 const LOCK_LIMIT: Duration = Duration::from_secs(900);
-/// How long a node that is there may take to answer.
+/// The time limit of a running node to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// The node that all processes of a test run share, started by the first one that asks: one node
-/// with strict limits (see [`Builder::strict`](super::Builder::strict)), or those named in
-/// `MESSENGER_CASSANDRA_NODES`. It ends within two seconds of the run. Blocks, about 10 s if it has
-/// to start the node.
+/// Returns the node that all processes of a test run share, and starts it if necessary: one node with
+/// strict limits (see [`Builder::strict`](super::Builder::strict)), or the nodes named in
+/// `MESSENGER_CASSANDRA_NODES`. It ends within two seconds after the run. Blocks for about 10 s if it
+/// starts the node.
 ///
 /// # Errors
 ///
-/// [`Unavailable`] if there is none to be had, or if it does not answer. The first answer a process
-/// gets is the one it keeps.
+/// [`Unavailable`] if there is no Cassandra, or if it does not answer. A process keeps its first
+/// result.
 pub fn shared() -> Result<Nodes, Unavailable> {
     static ANSWER: OnceLock<Result<Nodes, Unavailable>> = OnceLock::new();
     ANSWER.get_or_init(look).clone()
 }
 
 fn look() -> Result<Nodes, Unavailable> {
-    let named = environment::named_nodes();
+    let named = source::named_nodes();
     let nodes = if named.is_empty() {
         of_this_run()?
     } else {
@@ -72,8 +72,8 @@ fn of_this_run() -> Result<Nodes, Unavailable> {
 
 fn start(dir: &Path) -> Result<Nodes, Unavailable> {
     let options = Options {
-        // It lives for a minute or two: what the second compiler would take of the processors in
-        // that time it does not give back.
+        // It lives for a minute or two, in which the second compiler would cost more CPU time than
+        // it saves.
         jvm: vec!["-XX:TieredStopAtLevel=1".to_owned()],
         ..Options::default()
     };
@@ -81,7 +81,7 @@ fn start(dir: &Path) -> Result<Nodes, Unavailable> {
     Ok(Nodes::new(launched.source, &launched.nodes))
 }
 
-/// Asks until there is an answer from one of the addresses of `host:port`.
+/// Checks that one of the addresses of `host:port` answers.
 fn answers(node: &str) -> io::Result<()> {
     let addresses: Vec<SocketAddr> = node.to_socket_addrs()?.collect();
     let mut last = io::Error::other("the name has no address");

@@ -1,15 +1,18 @@
-//! Which process is meant, for good: a pid alone may be given to another process later.
+//! The identity of a process. A pid alone may be reused by another process.
 
-use std::{fmt, fs, io, process};
+use std::fmt;
+use std::fs;
+use std::io;
+use std::process;
 
-/// One process: its pid, and its start time in clock ticks since the machine booted.
+/// A pid and its start time, in clock ticks since the machine booted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) pid: u32,
     pub(crate) born: u64,
 }
 
-/// What `/proc/PID/stat` says about a process.
+/// The contents of `/proc/PID/stat`.
 struct Stat {
     name: String,
     zombie: bool,
@@ -18,16 +21,16 @@ struct Stat {
 }
 
 impl Identity {
-    /// The calling process.
+    /// Returns the calling process.
     pub(crate) fn own() -> io::Result<Self> {
         let pid = process::id();
         let born = Stat::read(pid)?.born;
         Ok(Self { pid, born })
     }
 
-    /// The process whose end is the end of the test run: the nearest ancestor that is cargo or
-    /// cargo-nextest, else the calling process. `cargo run` replaces itself by the program, so
-    /// that a program run by hand owns itself.
+    /// Returns the process that ends with the test run: the nearest ancestor that is cargo or
+    /// cargo-nextest, or else the calling process. `cargo run` replaces itself by the program, so a
+    /// program started by hand owns itself.
     pub(crate) fn run_owner() -> io::Result<Self> {
         let own = Self::own()?;
         let mut pid = Stat::read(own.pid)?.parent;
@@ -44,12 +47,12 @@ impl Identity {
         Ok(own)
     }
 
-    /// Whether it still runs; a zombie does not.
+    /// Returns whether it is running. A zombie is not.
     pub(crate) fn is_alive(self) -> bool {
         Stat::read(self.pid).is_ok_and(|stat| stat.born == self.born && !stat.zombie)
     }
 
-    /// Reads back what [`fmt::Display`] wrote.
+    /// Parses the text that [`fmt::Display`] writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (pid, born) = text.trim().split_once(' ')?;
         Some(Self {
@@ -59,7 +62,7 @@ impl Identity {
     }
 }
 
-/// `PID START`, the form that `watchdog.sh` and `run.sh` use too.
+/// Writes `PID START`, as `watchdog.sh` and `run.sh` do.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.pid, self.born)
@@ -69,11 +72,12 @@ impl fmt::Display for Identity {
 impl Stat {
     fn read(pid: u32) -> io::Result<Self> {
         let line = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        Self::parse(&line).ok_or_else(|| io::Error::other(format!("odd /proc/{pid}/stat: {line}")))
+        Self::parse(&line)
+            .ok_or_else(|| io::Error::other(format!("unexpected /proc/{pid}/stat: {line}")))
     }
 
-    /// `pid (name) state parent …`, the start time being the 22nd word. The name may itself hold
-    /// blanks and parentheses.
+    /// Parses `pid (name) state parent …`. The start time is the 22nd word. The name may contain
+    /// spaces and parentheses.
     fn parse(line: &str) -> Option<Self> {
         let (head, rest) = line.rsplit_once(") ")?;
         let (_, name) = head.split_once('(')?;

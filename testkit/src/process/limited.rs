@@ -1,22 +1,22 @@
 //! Commands with a time limit.
 
-use std::{
-    fmt,
-    io::{self, Read},
-    os::unix::process::CommandExt,
-    process::{Child, Command, ExitStatus, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::env;
+use std::fmt;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// What a command that ended said, stdout and stderr together.
-pub(crate) struct Said {
+/// The exit status of a command, and its stdout and stderr together.
+pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     pub(crate) text: String,
 }
 
-impl Said {
-    /// The text if the command succeeded, else an error that names it.
+impl Finished {
+    /// Returns the text if the command succeeded, and otherwise an error that names it.
     pub(crate) fn success(self, what: impl fmt::Display) -> io::Result<String> {
         if self.status.success() {
             return Ok(self.text);
@@ -26,20 +26,20 @@ impl Said {
     }
 }
 
-/// Runs a command to its end, without input; kills it after `limit`.
+/// Runs a command without input, and kills it after `limit`.
 ///
 /// # Errors
 ///
-/// If the program cannot be started (`NotFound` if there is none) or has not ended in time
-/// (`TimedOut`). A command that ends without success is not an error here.
-pub(crate) fn run(command: &mut Command, limit: Duration) -> io::Result<Said> {
+/// If the program cannot be started (`NotFound` if it does not exist) or does not end in time
+/// (`TimedOut`). An unsuccessful exit status is not an error here.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> io::Result<Finished> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    // Read while it runs: a full pipe would stop it.
+    // Read while it runs: a full pipe would block it.
     let out = child.stdout.take().map(read_in_background);
     let err = child.stderr.take().map(read_in_background);
     let Some(status) = wait(&mut child, limit)? else {
@@ -53,10 +53,10 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> io::Result<Said> {
         .flatten()
         .map(|reader| reader.join().unwrap_or_default())
         .collect();
-    Ok(Said { status, text })
+    Ok(Finished { status, text })
 }
 
-/// Waits for a child at most `limit`; `None` if it still runs.
+/// Waits for a child at most `limit`. Returns `None` if it is still running.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let end = Instant::now() + limit;
     loop {
@@ -70,7 +70,17 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<Exit
     }
 }
 
-/// The last lines of a text, at most `lines`.
+/// Returns the path of a program on the `PATH`, if there is one: a missing program differs from one
+/// that fails.
+pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .filter(|dir| dir.is_absolute())
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Returns at most `lines` lines from the end of a text.
 pub(crate) fn tail(text: &str, lines: usize) -> String {
     let all: Vec<_> = text.trim_end().lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
@@ -79,7 +89,7 @@ pub(crate) fn tail(text: &str, lines: usize) -> String {
 fn read_in_background(mut from: impl Read + Send + 'static) -> thread::JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read before an error is still worth showing.
+        // The text before an error is still useful.
         let _ = from.read_to_end(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     })
@@ -97,11 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_command_is_quoted() {
+    fn the_error_of_a_command_has_its_output() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
-        let said = run(&mut command, Duration::from_secs(10)).unwrap();
-        let error = said.success("trying").unwrap_err().to_string();
+        let output = run(&mut command, Duration::from_secs(10)).unwrap();
+        let error = output.success("trying").unwrap_err().to_string();
         assert!(
             error.contains("trying") && error.contains("out\nerr"),
             "{error}"

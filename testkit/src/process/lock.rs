@@ -1,19 +1,17 @@
 //! A lock between processes, with a time limit.
 
-use std::{
-    fs::{File, TryLockError},
-    io,
-    path::Path,
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Takes the lock of a file, which is made if it is not there. Dropping the file gives it back, and
-/// so does the end of the process, however it ends.
+/// Locks a file, and creates it if it does not exist. Dropping the file unlocks it, and so does the
+/// end of the process, however it ends.
 ///
 /// # Errors
 ///
-/// If it is not free within `limit` (`TimedOut`).
+/// If the file is still locked after `limit` (`TimedOut`).
 pub(crate) fn take(path: &Path, limit: Duration) -> io::Result<File> {
     let file = File::options()
         .create(true)
@@ -29,7 +27,7 @@ pub(crate) fn take(path: &Path, limit: Duration) -> io::Result<File> {
                 thread::sleep(Duration::from_millis(50));
             }
             Err(TryLockError::WouldBlock) => {
-                let text = format!("{} was not free within {limit:?}", path.display());
+                let text = format!("{} is still locked after {limit:?}", path.display());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
         }

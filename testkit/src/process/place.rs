@@ -1,15 +1,15 @@
-//! Where the files go: a directory `testkit` in cargo's target directory.
+//! The directory `testkit` in cargo's target directory.
 
-use std::{
-    env, fs, io,
-    path::{Path, PathBuf},
-};
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// The directory for everything that testkit writes, made if it is not there.
+/// Returns the directory for all files of testkit, and creates it if it does not exist.
 ///
-/// It is found at run time, since neither a test nor an example is told its target directory: from
-/// where the program lies, else (doc tests are built elsewhere) from the working directory, else
-/// it is in the system's directory for temporary files.
+/// Cargo does not tell a test its target directory. So it is searched for above the program, then
+/// (doc tests are built elsewhere) above the working directory. Otherwise the system's directory
+/// for temporary files is used.
 pub(crate) fn root() -> io::Result<PathBuf> {
     let above_program = env::current_exe().ok().and_then(|exe| {
         exe.ancestors()
@@ -30,7 +30,7 @@ pub(crate) fn root() -> io::Result<PathBuf> {
     Ok(root)
 }
 
-/// Cargo writes the first file always and the second if it made the directory.
+/// Cargo always writes the first file, and the second if it created the directory.
 fn is_target(dir: &Path) -> bool {
     dir.join(".rustc_info.json").exists() || dir.join("CACHEDIR.TAG").exists()
 }

@@ -1,31 +1,30 @@
-//! A directory for what a run starts, and the watchdog that removes it all at the end.
+//! A directory for everything that a run starts, and the watchdog that cleans it up.
 //!
-//! Whoever starts nodes may be killed at any moment, and cargo may be too, so cleaning up cannot
-//! be left to them. A small `sh` script in a process group of its own (Ctrl-C does not reach it)
-//! looks three times a second whether the owner still lives; when it does not, or when it is told
-//! to stop, the script kills what the directory names and deletes the directory. This is the only
-//! code that cleans up, so whatever happens, the same thing happens.
+//! A test process may be killed at any moment, and so may cargo, so neither can clean up. A small
+//! `sh` script in its own process group (Ctrl-C does not reach it) checks three times a second that
+//! the owner is alive. If it is not, or if the script is told to stop, it kills the processes that
+//! the directory names and deletes the directory. No other code cleans up.
 
-use std::{
-    fs, io,
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::fs;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use super::{identity::Identity, limited, place};
+use super::identity::Identity;
+use super::{limited, place};
 
 const WATCHDOG: &str = include_str!("../../files/watchdog.sh");
 const RUN: &str = include_str!("../../files/run.sh");
 
-/// By its full name, because the PATH of a test may be empty.
+/// The absolute path, because the `PATH` of a test may be empty.
 pub(crate) const SHELL: &str = "/bin/sh";
-/// How long the watchdog may take once it was told to stop.
+/// The time limit of the watchdog after it was told to stop.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A directory with a watchdog. Dropping it ends and deletes what is in it.
+/// A directory with a watchdog. Dropping it kills its processes and deletes it.
 #[derive(Debug)]
 pub(crate) struct State {
     dir: PathBuf,
@@ -33,7 +32,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A directory of the calling process alone.
+    /// Creates a directory for the calling process.
     pub(crate) fn own() -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let owner = Identity::own()?;
@@ -50,7 +49,7 @@ impl State {
         Ok(state)
     }
 
-    /// Where the files are.
+    /// Returns the path of the directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -58,7 +57,7 @@ impl State {
 
 impl Drop for State {
     fn drop(&mut self) {
-        // Without the file the watchdog still cleans up, at the end of this process.
+        // Without the file the watchdog cleans up when this process ends.
         let told = fs::write(self.dir.join("stop"), "").is_ok();
         if let Some(watchdog) = self.watchdog.as_mut().filter(|_| told) {
             let _ = limited::wait(watchdog, STOP_LIMIT);
@@ -66,19 +65,19 @@ impl Drop for State {
     }
 }
 
-/// The directory that all processes of one run share, made by whoever comes first.
+/// Returns the directory that all processes of a run share, and creates it if it does not exist.
 pub(crate) fn of_run(owner: Identity) -> io::Result<PathBuf> {
     let dir = place::root()?.join(format!("run-{}-{}", owner.pid, owner.born));
     fs::create_dir_all(&dir)?;
     Ok(dir)
 }
 
-/// Sees to it that a run's directory has its watchdog, which lives as long as the owner does. To be
-/// called by whoever holds the run's lock, before anything is started.
+/// Starts the watchdog of a run's directory if there is none. It lives as long as the owner. The
+/// caller must hold the run's lock, and must not have started anything yet.
 pub(crate) fn watch_run(dir: &Path, owner: Identity) -> io::Result<()> {
     let started = dir.join("watched");
     if !started.exists() {
-        // Its end is not waited for: it outlives this process.
+        // It outlives this process, so nobody waits for it.
         drop(watch(dir, owner)?);
         fs::write(started, "")?;
         sweep();
@@ -86,7 +85,8 @@ pub(crate) fn watch_run(dir: &Path, owner: Identity) -> io::Result<()> {
     Ok(())
 }
 
-/// A command that the watchdog of `home`'s parent knows: its pid is in `home/pid` before it begins.
+/// Returns a command that the watchdog of `home`'s parent will kill: its pid is in `home/pid` before
+/// it begins.
 pub(crate) fn watched(home: &Path, program: &Path) -> Command {
     let mut command = Command::new(SHELL);
     command
@@ -98,7 +98,7 @@ pub(crate) fn watched(home: &Path, program: &Path) -> Command {
     command
 }
 
-/// Ends directories whose owner is gone and whose watchdog was killed as well.
+/// Cleans up directories whose owner and watchdog were both killed.
 fn sweep() {
     let Ok(entries) = place::root().and_then(fs::read_dir) else {
         return;
@@ -108,7 +108,7 @@ fn sweep() {
         let Some(owner) = Identity::parse(&owner).filter(|owner| !owner.is_alive()) else {
             continue;
         };
-        // If its watchdog is at work after all, the second one finds nothing to do.
+        // If its watchdog is alive after all, the second one finds nothing to do.
         let _ = watch(&dir, owner);
     }
 }
@@ -119,7 +119,7 @@ fn watch(dir: &Path, owner: Identity) -> io::Result<Child> {
         .args(["-c", WATCHDOG, "watchdog.sh"])
         .arg(dir)
         .args([owner.pid.to_string(), owner.born.to_string()])
-        // A working directory inside a mount or a temporary directory would keep it busy.
+        // Another working directory could not be unmounted or deleted.
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -135,7 +135,7 @@ fn watch(dir: &Path, owner: Identity) -> io::Result<Child> {
 mod tests {
     use super::*;
 
-    /// A state that knows `child` as born `later` ticks after it was, and the end of the state.
+    /// Drops a state that names `child`, with a start time that is `later` ticks too late.
     fn end_with(child: &Child, later: u64) {
         let state = State::own().unwrap();
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         let state = State::own().unwrap();
         let home = state.dir().join("gone");
         let mut command = watched(&home, Path::new("/bin/echo"));
-        let said = command.arg("began").output().unwrap();
-        assert!(!said.status.success() && said.stdout.is_empty());
+        let output = command.arg("began").output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty());
     }
 }

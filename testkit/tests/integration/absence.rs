@@ -1,4 +1,4 @@
-//! Where there is no Cassandra, cases are ignored with the reason, or fail if that is asked for.
+//! Without a Cassandra, cases are ignored with the reason, or fail if one is required.
 
 use libtest_mimic::{Failed, Trial};
 
@@ -16,7 +16,7 @@ pub(crate) fn cases() -> Vec<Trial> {
     ]
 }
 
-/// No `docker`, no `java` and no `mvn` to be found.
+/// Hides `docker`, `java` and `mvn`.
 const NOTHING: (&str, &str) = ("PATH", "");
 
 fn ignored() -> Result<(), Failed> {
@@ -37,7 +37,7 @@ fn failed() -> Result<(), Failed> {
 }
 
 fn named() -> Result<(), Failed> {
-    // Nobody listens at port 1.
+    // Nothing listens at port 1.
     let outcome = subject::run(&[("MESSENGER_CASSANDRA_NODES", "127.0.0.1:1")])?;
     let text = &outcome.text;
     assert!(!outcome.success && text.contains("127.0.0.1:1"), "{text}");

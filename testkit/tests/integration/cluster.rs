@@ -1,18 +1,15 @@
-//! A ring of one's own: one life, from its start to its end, since a start takes half a minute.
+//! A ring of three nodes, in one case because a start takes half a minute.
 
-use std::{
-    net::{SocketAddr, TcpStream},
-    thread,
-    time::{Duration, Instant},
-};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed, Trial};
-use testkit::{cassandra::Cluster, trial::verdict};
+use testkit::cassandra::Cluster;
+use testkit::trial::verdict;
 
-use crate::{
-    cql::{self, Consistency, holds},
-    leftovers::nothing_of,
-};
+use crate::cql::{self, Consistency, holds};
+use crate::leftovers::nothing_of;
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -24,7 +21,7 @@ pub(crate) fn cases() -> Vec<Trial> {
 fn ring() -> Result<Completion, Failed> {
     let builder = Cluster::builder().nodes(3).commitlog_batch(true);
     match builder.jvm("-XX:TieredStopAtLevel=1").start() {
-        Ok(cluster) => live(cluster).map(|()| Completion::Completed),
+        Ok(cluster) => use_ring(cluster).map(|()| Completion::Completed),
         Err(unavailable) => verdict(unavailable),
     }
 }
@@ -43,13 +40,13 @@ fn cannot_start() -> Result<Completion, Failed> {
     }
 }
 
-fn live(cluster: Cluster) -> Result<(), Failed> {
+fn use_ring(cluster: Cluster) -> Result<(), Failed> {
     let addresses: Vec<_> = cluster.nodes().iter().map(|node| node.address()).collect();
     assert_eq!(addresses.len(), 3);
     assert!(cluster.nodes().iter().all(|node| node.answers()));
     write_everywhere(addresses[0])?;
     a_killed_node_comes_back_with_its_data(&cluster)?;
-    a_paused_node_is_silent_until_it_goes_on(&cluster)?;
+    a_paused_node_is_silent_until_it_resumes(&cluster)?;
     drop(cluster);
     for address in addresses {
         assert!(
@@ -89,7 +86,7 @@ fn a_killed_node_comes_back_with_its_data(cluster: &Cluster) -> Result<(), Faile
     node.start()?;
     assert!(node.start().is_err(), "started twice");
     assert_eq!(node.log()?.matches("Startup complete").count(), 2);
-    // With the others silent, what it reads is what it has.
+    // While the others are paused, it can read only its own data.
     cluster.node(0).pause()?;
     cluster.node(2).pause()?;
     let read = "SELECT v FROM k.t WHERE k = 'key'";
@@ -100,7 +97,7 @@ fn a_killed_node_comes_back_with_its_data(cluster: &Cluster) -> Result<(), Faile
     Ok(())
 }
 
-fn a_paused_node_is_silent_until_it_goes_on(cluster: &Cluster) -> Result<(), Failed> {
+fn a_paused_node_is_silent_until_it_resumes(cluster: &Cluster) -> Result<(), Failed> {
     let node = cluster.node(2);
     node.pause()?;
     assert!(!node.answers());

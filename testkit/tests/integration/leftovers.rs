@@ -1,18 +1,16 @@
-//! Whatever happens to the owner of nodes, nothing of them is left.
+//! Nothing is left of nodes, whatever happens to their owner.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::process::CommandExt,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Completion, Failed, Trial};
 
-/// How long cleaning up may take once the owner is gone.
+/// The time limit of the cleanup after the owner is gone.
 const LIMIT: Duration = Duration::from_secs(15);
 
 pub(crate) fn cases() -> Vec<Trial> {
@@ -22,11 +20,14 @@ pub(crate) fn cases() -> Vec<Trial> {
             "ctrl_c_while_starting_leaves_nothing",
             ctrl_c_while_starting,
         ),
-        Trial::ignorable_test("a_killed_watchdog_is_made_up_for", killed_watchdog),
+        Trial::ignorable_test(
+            "the_next_owner_cleans_up_after_a_killed_watchdog",
+            killed_watchdog,
+        ),
     ]
 }
 
-/// `kill -9` of a process whose node runs.
+/// Kills a process whose node is running, with `kill -9`.
 fn killed_owner() -> Result<Completion, Failed> {
     let mut up = Up::spawn()?;
     if let Some(ignored) = up.wait_until_ready()? {
@@ -42,14 +43,14 @@ fn killed_owner() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// SIGINT to all that a terminal would send it to, while the node is starting.
+/// Sends SIGINT to the process group, as a terminal does, while the node is starting.
 fn ctrl_c_while_starting() -> Result<Completion, Failed> {
     let mut up = Up::spawn()?;
     if let Some(ignored) = up.wait_until_started()? {
         return Ok(ignored);
     }
-    // Interrupts are ignored by what a shell without a terminal runs in the background, and so by
-    // its children; SIGTERM is not.
+    // Background processes of a shell without a terminal ignore SIGINT, and so do their children.
+    // They do not ignore SIGTERM.
     let group = format!("-{}", up.pid());
     for signal in ["INT", "TERM"] {
         shell(&["-c", r#"kill -s "$1" -- "$2""#, "signal", signal, &group])?;
@@ -59,7 +60,7 @@ fn ctrl_c_while_starting() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// Watchdog and owner are killed; whoever makes a cluster next, here or in another case, cleans up.
+/// Kills watchdog and owner. The next process that starts a cluster cleans up.
 fn killed_watchdog() -> Result<Completion, Failed> {
     let mut up = Up::spawn()?;
     if let Some(ignored) = up.wait_until_started()? {
@@ -80,7 +81,7 @@ fn killed_watchdog() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// `testkit up`, in a process group of its own as in a terminal.
+/// `testkit up` in its own process group, as in a terminal.
 struct Up {
     child: Child,
 }
@@ -100,7 +101,7 @@ impl Up {
         self.child.id()
     }
 
-    /// Until the node answers; says so if there is none to be had.
+    /// Waits until the node answers. Returns a completion if there is no Cassandra.
     fn wait_until_ready(&mut self) -> Result<Option<Completion>, Failed> {
         let mut line = String::new();
         if let Some(out) = self.child.stdout.take() {
@@ -109,15 +110,15 @@ impl Up {
         if line.starts_with("MESSENGER_CASSANDRA_NODES=") {
             return Ok(None);
         }
-        self.absence().map(Some)
+        self.missing().map(Some)
     }
 
-    /// Until there is something to leave behind: a process or a container of a node.
+    /// Waits until there is a process or a container of a node.
     fn wait_until_started(&mut self) -> Result<Option<Completion>, Failed> {
         let end = Instant::now() + Duration::from_secs(400);
         while Instant::now() < end {
             if self.child.try_wait()?.is_some() {
-                return self.absence().map(Some);
+                return self.missing().map(Some);
             }
             let is_node = |what: &String| !what.contains("watchdog.sh") && !what.starts_with('/');
             if remains(self.pid()).iter().any(is_node) {
@@ -128,20 +129,20 @@ impl Up {
         Err("the node was never started".into())
     }
 
-    /// Why it ended by itself: ignored if there is no Cassandra here.
-    fn absence(&mut self) -> Result<Completion, Failed> {
-        let mut said = String::new();
+    /// Returns the result of a case whose `testkit up` ended by itself.
+    fn missing(&mut self) -> Result<Completion, Failed> {
+        let mut text = String::new();
         if let Some(mut err) = self.child.stderr.take() {
-            err.read_to_string(&mut said)?;
+            err.read_to_string(&mut text)?;
         }
         match self.child.wait()?.code() {
-            Some(3) => Ok(Completion::ignored_with(said.trim())),
-            _ => Err(said.into()),
+            Some(3) => Ok(Completion::ignored_with(text.trim())),
+            _ => Err(text.into()),
         }
     }
 }
 
-/// Waits until nothing is left of what a process started.
+/// Waits until nothing is left that a process started.
 pub(crate) fn nothing_of(pid: u32) -> Result<(), Failed> {
     let end = Instant::now() + LIMIT;
     loop {
@@ -156,7 +157,7 @@ pub(crate) fn nothing_of(pid: u32) -> Result<(), Failed> {
     }
 }
 
-/// Directories, processes and containers of the clusters and runs that a process owns.
+/// Returns the directories, processes and containers of a process.
 fn remains(pid: u32) -> Vec<String> {
     let mut left: Vec<_> = directories(pid)
         .iter()
@@ -174,7 +175,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("testkit")
 }
 
-/// How the names of a process's directories begin.
+/// Returns the prefixes of the names of a process's directories.
 fn marks(pid: u32) -> [String; 2] {
     [format!("own-{pid}-"), format!("run-{pid}-")]
 }
@@ -191,8 +192,8 @@ fn directories(pid: u32) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The pids of the processes whose command names such a directory, and `what` as well. A zombie's
-/// command is empty.
+/// Returns the pids of the processes whose command contains such a directory and `what`. The command
+/// of a zombie is empty.
 fn processes_of(pid: u32, what: &str) -> Vec<String> {
     let marks = marks(pid).map(|mark| format!("/testkit/{mark}"));
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! The real thing: nodes are started, stopped and killed, and nothing may be left of them.
+//! Tests with real nodes, which are started, stopped and killed.
 
 mod absence;
 mod cluster;

@@ -1,21 +1,15 @@
-//! The shared node: one for a whole run, also where several processes ask at once.
+//! The shared node: one for a whole run, even if several processes ask at once.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Stdio},
-};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
 
 use libtest_mimic::{Completion, Failed, Trial};
-use testkit::{
-    cassandra::{Nodes, Source},
-    trial::with_shared,
-};
+use testkit::cassandra::{Nodes, Source};
+use testkit::trial::with_shared;
 
-use crate::{
-    cql::{self, Consistency},
-    leftovers::nothing_of,
-    subject,
-};
+use crate::cql::{self, Consistency};
+use crate::leftovers::nothing_of;
+use crate::subject;
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![
@@ -58,7 +52,7 @@ fn is_strict(nodes: &Nodes) -> Result<(), Failed> {
     let log = nodes.log()?.unwrap_or_default();
     assert!(
         log.contains("tombstones") && log.contains(&keyspace),
-        "the log tells"
+        "the log has a warning"
     );
     Ok(())
 }
@@ -70,8 +64,8 @@ fn named_are_used(nodes: &Nodes) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A shell by the name of cargo is the run. Two processes at once ask for the node and end; it is
-/// still there for a third; then the run is killed.
+/// Starts a shell named cargo as the run. Two processes ask for the node at once and end. The node is
+/// still there for a third. Then the run is killed.
 fn one_node_for_a_run() -> Result<Completion, Failed> {
     let script = r#""$1" shared & "$1" shared; wait; "$1" shared; echo "$?"; read -r _"#;
     let mut run = subject::as_cargo(|cargo| {
@@ -79,21 +73,21 @@ fn one_node_for_a_run() -> Result<Completion, Failed> {
             .args(["-c", script, "run", env!("CARGO_BIN_EXE_testkit")])
             .stdin(Stdio::piped());
     })?;
-    let said = said(&mut run)?;
+    let lines = lines(&mut run)?;
     run.kill()?;
     run.wait()?;
     nothing_of(run.id())?;
-    match &said[..] {
+    match &lines[..] {
         [code] if code == "3" => Ok(Completion::ignored_with(
             "no Cassandra (see the other cases)",
         )),
         [a, b, c, _] if a == b && b == c && a.contains("=127.") => Ok(Completion::Completed),
-        _ => Err(format!("three times the same node was expected: {said:?}").into()),
+        _ => Err(format!("three times the same node was expected: {lines:?}").into()),
     }
 }
 
-/// The lines up to the one that is an exit code.
-fn said(run: &mut Child) -> Result<Vec<String>, Failed> {
+/// Reads the lines up to the one that is an exit code.
+fn lines(run: &mut Child) -> Result<Vec<String>, Failed> {
     let mut lines = Vec::new();
     for line in BufReader::new(run.stdout.take().ok_or("no output")?).lines() {
         let line = line?;

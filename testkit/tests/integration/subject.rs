@@ -1,14 +1,14 @@
-//! A test program to be looked at from outside: this one, with a single case that wants a node.
+//! A test program observed from outside: this one, with a single case that wants a node.
 //!
-//! The environment of a running process cannot be changed safely, so it is given to a new one.
+//! A new process is needed because the environment of a running one cannot be changed safely.
 
-use std::{
-    env, fs, io,
-    os::unix::fs::symlink,
-    path::Path,
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Failed, Trial};
 use testkit::trial::with_shared;
@@ -23,18 +23,18 @@ pub(crate) fn trial() -> Trial {
     with_shared("wants_a_node", |_| Ok(()))
 }
 
-/// How the program ended.
-pub(crate) struct Outcome {
+/// The result of the program.
+pub(crate) struct Ended {
     pub(crate) success: bool,
     pub(crate) text: String,
 }
 
-/// Runs it with nothing said about Cassandra but what `variables` say, and not as a part of the
-/// run that is going on, which may have a node.
-pub(crate) fn run(variables: &[(&str, &str)]) -> Result<Outcome, Failed> {
+/// Runs it with only these variables about Cassandra, and as its own run, because the current run may
+/// have a node.
+pub(crate) fn run(variables: &[(&str, &str)]) -> Result<Ended, Failed> {
     let subject = env::current_exe()?;
     let child = as_cargo(|cargo| {
-        // Not the last command, which the shell might become.
+        // Another command follows, so that the shell does not replace itself.
         cargo
             .args(["-c", r#""$1"; exit "$?""#, "run"])
             .arg(subject)
@@ -45,14 +45,14 @@ pub(crate) fn run(variables: &[(&str, &str)]) -> Result<Outcome, Failed> {
             .envs(variables.iter().copied())
             .stdin(Stdio::null());
     })?;
-    let said = child.wait_with_output()?;
-    Ok(Outcome {
-        success: said.status.success(),
-        text: String::from_utf8_lossy(&said.stdout).into_owned(),
+    let output = child.wait_with_output()?;
+    Ok(Ended {
+        success: output.status.success(),
+        text: String::from_utf8_lossy(&output.stdout).into_owned(),
     })
 }
 
-/// A shell by the name of cargo, which so is the owner of a run of its own.
+/// Starts a shell named cargo, which makes it the owner of its own run.
 pub(crate) fn as_cargo(prepare: impl FnOnce(&mut Command)) -> io::Result<Child> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

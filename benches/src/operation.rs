@@ -1,0 +1,99 @@
+//! One call of a store, and targets that take it.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+use messenger_core::{
+    Claim, Clock, ConversationId, Fingerprint, Message, Reservation, Store, UserId,
+};
+
+use crate::messages::{new_key, new_message};
+use crate::page::PageRead;
+
+/// The source of pages.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The messages of a conversation.
+    History(ConversationId),
+    /// The conversations of a user.
+    Inbox(UserId),
+}
+
+/// One call of a store.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    /// Reads a page.
+    Page(Source, PageRead),
+    /// Reads a conversation by its id.
+    Conversation(ConversationId),
+    /// Appends a message.
+    Append(Message),
+    /// Reserves an idempotency key, then appends a message. Boxed, so that pages stay small.
+    AppendKeyed(Box<(Message, Reservation)>),
+}
+
+impl Operation {
+    /// Appends a new message.
+    pub(crate) fn append([sender, receiver]: &[UserId; 2], clock: &Clock) -> Result<Self> {
+        let message = new_message(sender, receiver)?;
+        Ok(Self::Append(message.with_id(clock.next_id())))
+    }
+
+    /// Appends a new message under a new key.
+    pub(crate) fn append_keyed([sender, receiver]: &[UserId; 2], clock: &Clock) -> Result<Self> {
+        let message = new_message(sender, receiver)?;
+        let claim = Claim {
+            message_id: clock.next_id(),
+            fingerprint: Fingerprint::of(&message),
+        };
+        let reservation = Reservation::new(sender.clone(), new_key()?, claim);
+        let message = message.with_id(claim.message_id);
+        Ok(Self::AppendKeyed(Box::new((message, reservation))))
+    }
+}
+
+/// A store, a baseline or a service that takes operations of one type, and checks the results.
+///
+/// It differs from [`Workload`](crate::pair::Workload), whose futures are boxed: a page of a map in
+/// memory takes no longer than a few boxes.
+pub(crate) trait Target<O>: Send + Sync + 'static {
+    /// Makes one call.
+    fn call(&self, operation: &O) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl<T: Target<O>, O: Sync> Target<O> for Arc<T> {
+    async fn call(&self, operation: &O) -> Result<()> {
+        T::call(self, operation).await
+    }
+}
+
+/// Any store.
+#[derive(Debug, Default)]
+pub(crate) struct StoreTarget<S>(pub(crate) Arc<S>);
+
+impl<S: Store + 'static> Target<Operation> for StoreTarget<S> {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        // Calls to the `Arc` would go through its own futures.
+        let store: &S = &self.0;
+        match operation {
+            Operation::Page(Source::History(conversation), page) => {
+                page.check(&store.history(*conversation, page.slice).await?)
+            }
+            Operation::Page(Source::Inbox(user), page) => {
+                page.check(&store.inbox(user, page.slice).await?)
+            }
+            Operation::Conversation(id) => {
+                let found = store.conversation(*id).await?;
+                ensure!(found.context("no such conversation")?.id() == *id);
+                Ok(())
+            }
+            Operation::Append(message) => Ok(store.append(message).await?),
+            Operation::AppendKeyed(keyed) => {
+                let (message, reservation) = &**keyed;
+                let claim = store.reserve(reservation).await?;
+                ensure!(claim == reservation.claim, "the key was used before");
+                Ok(store.append(message).await?)
+            }
+        }
+    }
+}

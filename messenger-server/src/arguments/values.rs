@@ -1,0 +1,41 @@
+//! Parsers of single values, with errors that say what a value should look like.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use messenger_http::ServiceConfig;
+use tracing_subscriber::EnvFilter;
+
+pub(super) fn host_and_port(text: &str) -> Result<String> {
+    let well_formed = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    ensure!(
+        well_formed,
+        "it must be a host and a port, such as 127.0.0.1:8000 or [::1]:8000"
+    );
+    Ok(text.to_owned())
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String> {
+    EnvFilter::try_new(text)
+        .context("it must be a level (error, warn, info, debug, trace) or levels by module")?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn base_path(text: &str) -> Result<String> {
+    ServiceConfig::default().with_base_path(text)?;
+    Ok(text.to_owned())
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize> {
+    let number = text.parse().ok().filter(|&number| number > 0);
+    number.context("it must be a whole number, 1 or greater")
+}
+
+pub(super) fn seconds(text: &str) -> Result<Duration> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .context("it must be a number of seconds, such as 30 or 0.5")
+}

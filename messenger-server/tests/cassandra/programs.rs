@@ -1,0 +1,193 @@
+//! The cases.
+
+use futures_util::TryStreamExt as _;
+use messenger_cassandra::{CassandraConfig, CassandraStore};
+use messenger_core::{Message, Messenger};
+use messenger_memory::MemoryStore;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use messenger_server::generate::{Plan, Sizes, generate, user_id};
+
+use crate::client::{get, post};
+use crate::node::Node;
+use crate::process::{Running, run};
+
+/// A case and its name.
+pub(crate) type Case = (&'static str, fn(&Node));
+
+/// All of them.
+pub(crate) const CASES: &[Case] = &[
+    (
+        "the_server_keeps_its_messages_over_a_restart",
+        the_server_keeps_its_messages_over_a_restart,
+    ),
+    ("demo_data_is_added_once", demo_data_is_added_once),
+    (
+        "a_repeated_run_of_generate_adds_nothing",
+        a_repeated_run_of_generate_adds_nothing,
+    ),
+    (
+        "a_problem_with_the_cluster_is_one_line",
+        a_problem_with_the_cluster_is_one_line,
+    ),
+];
+
+const NEW: [&str; 3] = ["--migrate", "--cassandra-replication", "1"];
+
+/// A server on a port of its own.
+struct Server {
+    process: Running,
+    address: String,
+}
+
+impl Server {
+    fn start(node: &Node, keyspace: &str, flags: &[&str]) -> Self {
+        let mut command = node.program(keyspace);
+        let mut process = Running::start(command.args(["--listen=127.0.0.1:0"]).args(flags));
+        let line = process.line();
+        assert!(line.ends_with("store: cassandra)\n"), "{line}");
+        let url = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix("http://"));
+        Self {
+            process,
+            address: url.expect("the line holds a URL").to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn get(&self, path: &str) -> Value {
+        let answer = get(&self.address, path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()
+    }
+
+    /// Stops it, and returns its log.
+    #[track_caller]
+    fn stop(mut self) -> String {
+        self.process.signal("TERM");
+        let status = self.process.wait();
+        let log = self.process.log();
+        assert!(status.success(), "{log}");
+        log
+    }
+}
+
+fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
+    let server = Server::start(node, "server_restart", &NEW);
+    assert_eq!(server.get("/health/ready")["status"], "ok");
+    let body = r#"{"sender_id": "ann", "receiver_id": "ben", "content": "Do you keep this?"}"#;
+    let sent = post(&server.address, "/api/messages/", body);
+    assert_eq!(sent.status, 201, "{}", sent.body);
+    let message = sent.json();
+    let metrics = get(&server.address, "/metrics").body;
+    assert!(
+        metrics.contains("messenger_cassandra_operation"),
+        "{metrics}"
+    );
+    server.stop();
+
+    let server = Server::start(node, "server_restart", &[]);
+    let conversation = message["conversation_id"].as_str().unwrap();
+    let history = server.get(&format!("/api/messages/conversation/{conversation}"));
+    assert_eq!(history["data"][0], message);
+    let inbox = server.get("/api/conversations/user/ben");
+    assert_eq!(inbox["data"][0]["last_message"]["id"], message["id"]);
+    server.stop();
+}
+
+fn demo_data_is_added_once(node: &Node) {
+    let flags = [&NEW[..], &["--demo"]].concat();
+    let server = Server::start(node, "server_demo", &flags);
+    let inbox = server.get("/api/conversations/user/alice");
+    assert!(!inbox["data"][0].is_null());
+    server.stop();
+
+    let server = Server::start(node, "server_demo", &flags);
+    assert_eq!(
+        server.get("/api/conversations/user/alice")["data"],
+        inbox["data"]
+    );
+    let log = server.stop();
+    assert!(log.contains("no test data was added"), "{log}");
+}
+
+fn a_repeated_run_of_generate_adds_nothing(node: &Node) {
+    let flags = "--users 5 --conversations 6 --messages 90 --seed 7 --until 2026-01-01T00:00:00Z";
+    let sizes = Sizes {
+        users: 5,
+        conversations: 6,
+        messages: 90,
+        ..Sizes::default()
+    };
+    let plan = Plan::new(sizes, 7, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let planned = runtime.block_on(async {
+        let messenger = Messenger::new(MemoryStore::new());
+        generate(&messenger, &plan, 1, || ()).await.unwrap();
+        messages(&messenger).await
+    });
+    assert_eq!(planned.len(), 90);
+
+    for _ in 0..2 {
+        let mut command = node.generate("server_generate");
+        run(command.args(NEW).args(flags.split(' '))).success();
+        let stored = runtime.block_on(async {
+            let config =
+                CassandraConfig::new(node.address().split(',')).with_keyspace("server_generate");
+            let store = CassandraStore::connect(&config).await.unwrap();
+            messages(&Messenger::new(store)).await
+        });
+        assert_eq!(stored, planned);
+    }
+}
+
+/// Returns all messages of the first five users, in the order of their ids.
+async fn messages(messenger: &Messenger) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for user in 1..=5 {
+        let inbox = messenger.inbox_stream(user_id(user));
+        let inbox: Vec<_> = inbox.try_collect().await.unwrap();
+        for conversation in inbox {
+            let history = messenger.history_stream(conversation.id());
+            messages.append(&mut history.try_collect().await.unwrap());
+        }
+    }
+    messages.sort_by_key(Message::id);
+    messages.dedup();
+    messages
+}
+
+fn a_problem_with_the_cluster_is_one_line(node: &Node) {
+    for (flags, complaint) in [
+        (&["--cassandra-keyspace=nothing_here"][..], "with --migrate"),
+        (&["--cassandra-datacenter=nowhere"], "no datacenter nowhere"),
+        (
+            &["--cassandra-nodes=127.0.0.1:1"],
+            "cannot connect to 127.0.0.1:1",
+        ),
+        (
+            &[
+                "--cassandra-keyspace=new",
+                "--migrate",
+                "--cassandra-replication=9",
+            ],
+            "9 replicas",
+        ),
+    ] {
+        let mut command = crate::messenger_server();
+        command
+            .env("MESSENGER_STORE", "cassandra")
+            .env("MESSENGER_CASSANDRA_NODES", node.address())
+            .arg("--listen=127.0.0.1:0")
+            .args(flags);
+        let error = run(&mut command).failure();
+        assert!(
+            error.starts_with("error: cannot open the Cassandra store: "),
+            "{error}"
+        );
+        assert!(error.contains(complaint), "{flags:?}: {error}");
+        assert_eq!(error.lines().count(), 1, "{flags:?}: {error}");
+    }
+}
