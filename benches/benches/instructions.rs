@@ -113,7 +113,7 @@ fn stored(messages: impl Iterator<Item = Message>) -> &'static Stored {
         for message in messages {
             store.append(&message).await.expect("memory takes it");
         }
-        // What only the first call of a thread does is not counted.
+        // The first call of a thread does more, which is not counted.
         let nobody = ConversationId::from(Uuid::nil());
         let none = store.conversation(nobody).await.expect("memory answers");
         assert!(none.is_none());

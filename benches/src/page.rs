@@ -145,7 +145,7 @@ impl Row for Conversation {
 /// A list that was written to a target, with the ids of its rows in ascending order.
 #[derive(Debug)]
 pub(crate) struct FilledList<T> {
-    /// Where the list is.
+    /// The target that holds the list.
     pub(crate) target: Arc<T>,
     /// The source of its pages.
     pub(crate) source: Source,

@@ -1,4 +1,4 @@
-//! Workloads, pairs of them, and the amounts of data behind them.
+//! Workloads, pairs of them, and the amounts of data to measure with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Pair {
     pub name: String,
     /// The messenger.
     pub subject: Arc<dyn Workload>,
-    /// What the messenger is compared with.
+    /// The baseline.
     pub baseline: Arc<dyn Workload>,
     /// The numbers of concurrent calls to measure with; one call at a time by default.
     pub concurrency: Vec<usize>,

@@ -86,9 +86,10 @@ impl Ratio {
             let mut rates: Vec<f64> = rounds.iter().map(|round| round[side].rate()).collect();
             median(&mut rates)
         });
-        let [subject, baseline] = [0, 1].map(|side| {
+        let micros = [0, 1].map(|side| {
             let micros = rounds.iter().map(|round| round[side].server_micros());
-            micros.collect::<Option<Vec<_>>>()
+            let micros = micros.collect::<Option<Vec<f64>>>();
+            micros.map(|mut micros| median(&mut micros))
         });
         Self {
             name: pair.name.clone(),
@@ -97,9 +98,7 @@ impl Ratio {
             range: [ratios[0], ratios[ratios.len() - 1]],
             rates,
             goal: pair.goal,
-            server_micros: subject
-                .zip(baseline)
-                .map(|(mut subject, mut baseline)| [median(&mut subject), median(&mut baseline)]),
+            server_micros: micros[0].zip(micros[1]).map(<[f64; 2]>::from),
         }
     }
 }

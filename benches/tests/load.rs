@@ -17,7 +17,7 @@ use messenger_memory::MemoryStore;
 use tokio::net::TcpListener;
 use tower_service::Service as _;
 
-/// What happens to a request.
+/// The treatment of a request by a server.
 enum Treatment {
     Keep,
     /// Acknowledged by the service of another store.

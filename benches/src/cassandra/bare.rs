@@ -266,16 +266,14 @@ impl Target<Operation> for BareFirst {
         let Operation::Append(message) = operation else {
             bail!("only first messages are appended here");
         };
-        let Bare {
-            session,
-            cold,
-            insert_recency,
-            ..
-        } = &*self.0;
+        let bare = &self.0;
         let rows = Rows::new(message);
         let [one, other] = rows.users;
         try_join(self.check_new(one, rows.id), self.check_new(other, rows.id)).await?;
-        let nominate = |user| session.execute_unpaged(insert_recency, rows.recency(user));
+        let nominate = |user| {
+            let row = rows.recency(user);
+            bare.session.execute_unpaged(&bare.insert_recency, row)
+        };
         try_join(nominate(one), nominate(other)).await?;
         let values = (
             rows.message(),
@@ -284,7 +282,7 @@ impl Target<Operation> for BareFirst {
             rows.conversation(),
             rows.bucket(),
         );
-        session.batch(cold, values).await?;
+        bare.session.batch(&bare.cold, values).await?;
         Ok(())
     }
 }
