@@ -1,7 +1,8 @@
-//! A store of your own, and the conformance suite that checks it: `cargo run --example custom_store`.
+//! A store of your own, from end to end, and the suite that checks it:
+//! `cargo run --example custom_store`.
 //!
-//! The store is a few ordered maps behind one lock. Comments name the rules of the [`Store`] contract
-//! that a method has to keep.
+//! This one is a few ordered maps behind one lock. Each method names the rules of [`Store`] that it
+//! has to keep.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -9,18 +10,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Failed, Trial};
-use messenger_core::testing::{self, Lockstep};
+use messenger_core::conformance::{self, Lockstep};
 use messenger_core::{
-    Claim, Conversation, ConversationId, Error, IdempotencyKey, Message, MessageId, Order,
-    Position, Reservation, Slice, Store, UserId,
+    Claim, Conversation, ConversationId, Error, IdempotencyKey, InboxEntry, LastMessage, LogKey,
+    Logged, Message, MessageId, Position, ReadMarker, Reservation, Revision, Store, UserId,
 };
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-/// Runs every case as a test of its own, and then generated calls that are compared with a model. The
-/// flags are those of `cargo test`: a name selects cases, and `--list` shows them.
+/// Runs every case as a test of its own, and then generated calls against the model. The flags are
+/// those of `cargo test`: a name selects cases, and `--list` shows them.
 fn main() {
-    let cases = testing::cases().iter().map(|case| {
+    let cases = conformance::cases().iter().map(|case| {
         Trial::test(case.to_string(), || {
             Ok(case.run_blocking(&MapStore::default)?)
         })
@@ -32,11 +33,11 @@ fn main() {
 
 fn agrees_with_the_model() -> Result<(), Failed> {
     let lockstep = Lockstep::new().with_store("map", MapStore::default);
-    lockstep.with_cases(50).run(&Runtime::new()?)?;
+    lockstep.with_runs(50).run(&Runtime::new()?)?;
     Ok(())
 }
 
-/// One lock for everything makes each call atomic, and the rules easy to keep.
+/// One lock for everything: it makes every call atomic, and the rules easy to keep.
 #[derive(Debug, Default)]
 struct MapStore {
     tables: Mutex<Tables>,
@@ -44,24 +45,60 @@ struct MapStore {
 
 #[derive(Debug, Default)]
 struct Tables {
-    histories: HashMap<ConversationId, BTreeMap<Position, Message>>,
-    conversations: HashMap<ConversationId, Conversation>,
-    /// Each user's conversations, by the position of their last message.
-    inboxes: HashMap<UserId, BTreeMap<Position, ConversationId>>,
+    conversations: HashMap<ConversationId, Entry>,
     keys: HashMap<(UserId, IdempotencyKey), Claim>,
+}
+
+/// A conversation with its messages, log and read markers.
+#[derive(Debug)]
+struct Entry {
+    conversation: Conversation,
+    /// The greatest version of each message, by place.
+    messages: BTreeMap<Position, Message>,
+    /// The messages at their log keys: at their ids, and at the keys of their changes.
+    log: BTreeMap<Position, MessageId>,
+    /// The greatest log key of everything in the conversation.
+    changed: LogKey,
+    markers: HashMap<UserId, MessageId>,
 }
 
 #[async_trait]
 impl Store for MapStore {
-    /// Inserting into a map is idempotent (rule 1), and the order does not matter (rule 4).
-    async fn append(&self, message: &Message) -> Result<(), Error> {
+    /// Keeps the greatest version, in whatever order versions arrive (rules 1, 4, 6 and 13), and
+    /// logs each write at its key (rule 7).
+    async fn put(&self, key: LogKey, message: &Message) -> Result<(), Error> {
         let mut tables = self.tables.lock();
-        tables
-            .histories
+        let entry = tables
+            .conversations
             .entry(message.conversation_id())
-            .or_default()
-            .insert(message.id().into(), message.clone());
-        tables.move_up(message);
+            .or_insert_with(|| Entry::new(message));
+        let kept = entry
+            .messages
+            .entry(message.id().into())
+            .or_insert_with(|| message.clone());
+        if message.version() > kept.version() {
+            *kept = message.clone();
+        }
+        entry.log.insert(message.id().into(), message.id());
+        entry.log.insert(key.into(), message.id());
+        // An import is quiet: it does not move the conversation in the logs of the inboxes.
+        if key != message.id().into() {
+            entry.changed = entry.changed.max(key);
+        }
+        Ok(())
+    }
+
+    /// A marker only moves forward (rule 14). Both participants read the same marker, so both move.
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<(), Error> {
+        let mut tables = self.tables.lock();
+        if let Some(entry) = tables.conversations.get_mut(&marker.conversation.id()) {
+            let read = entry
+                .markers
+                .entry(marker.reader.clone())
+                .or_insert(marker.up_to);
+            *read = marker.up_to.max(*read);
+            entry.changed = entry.changed.max(key);
+        }
         Ok(())
     }
 
@@ -71,35 +108,107 @@ impl Store for MapStore {
         id: MessageId,
     ) -> Result<Option<Message>, Error> {
         let tables = self.tables.lock();
-        let history = tables.histories.get(&conversation);
-        Ok(history.and_then(|history| history.get(&id.into()).cloned()))
+        let entry = tables.conversations.get(&conversation);
+        Ok(entry.and_then(|entry| entry.messages.get(&id.into()).cloned()))
     }
 
+    /// The bound is exclusive (rule 3), and it reads no more than it returns (rule 12).
     async fn history(
         &self,
         conversation: ConversationId,
-        slice: Slice,
+        below: Option<Position>,
+        limit: usize,
     ) -> Result<Vec<Message>, Error> {
         let tables = self.tables.lock();
-        let history = tables.histories.get(&conversation);
-        Ok(history.map_or_else(Vec::new, |history| cut(history, slice).cloned().collect()))
+        let below = below.map_or(Bound::Unbounded, Bound::Excluded);
+        let page = tables.conversations.get(&conversation).map(|entry| {
+            let messages = entry.messages.range((Bound::Unbounded, below));
+            messages.rev().take(limit).map(|(_, message)| message)
+        });
+        Ok(page.into_iter().flatten().cloned().collect())
     }
 
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<Conversation>, Error> {
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
         let tables = self.tables.lock();
-        let inbox = tables.inboxes.get(user);
-        Ok(inbox.map_or_else(Vec::new, |inbox| {
-            cut(inbox, slice)
-                .map(|id| tables.conversations[id].clone())
-                .collect()
-        }))
+        let page = tables.conversations.get(&conversation).map(|entry| {
+            let log = entry.log.range((Bound::Excluded(above), Bound::Unbounded));
+            log.take(limit).map(|(key, id)| Logged {
+                key: key.as_log_key(),
+                item: entry.messages[&Position::from(*id)].clone(),
+            })
+        });
+        Ok(page.into_iter().flatten().collect())
+    }
+
+    /// Each conversation once, by its last message (rule 5). A store for daily use keeps the inbox
+    /// in this order instead of sorting it for each page.
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let mut entries: Vec<_> = self.tables.lock().inbox(user).collect();
+        entries.retain(|logged| below.is_none_or(|below| logged.item.place() < below));
+        entries.sort_by_key(|logged| std::cmp::Reverse(logged.item.place()));
+        let page = entries.into_iter().take(limit);
+        Ok(page.map(|logged| logged.item).collect())
+    }
+
+    async fn inbox_log(
+        &self,
+        user: &UserId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<InboxEntry>>, Error> {
+        let mut entries: Vec<_> = self.tables.lock().inbox(user).collect();
+        entries.retain(|logged| Position::from(logged.key) > above);
+        entries.sort_by_key(|logged| logged.key);
+        entries.truncate(limit);
+        Ok(entries)
+    }
+
+    async fn entry(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+    ) -> Result<Option<InboxEntry>, Error> {
+        let tables = self.tables.lock();
+        let entry = tables.conversations.get(&conversation);
+        Ok(entry.and_then(|entry| entry.of(user)).map(|logged| logged.item))
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        Ok(self.tables.lock().conversations.get(&id).cloned())
+        let tables = self.tables.lock();
+        Ok(tables.conversations.get(&id).map(|entry| entry.conversation.clone()))
     }
 
-    /// The first claim wins (rule 9). A store for production forgets keys after a day or so.
+    /// Counts messages of others that are not unsent, up to the cap (rule 15).
+    async fn unread(
+        &self,
+        conversation: ConversationId,
+        reader: &UserId,
+        above: Option<Position>,
+        cap: usize,
+    ) -> Result<usize, Error> {
+        let tables = self.tables.lock();
+        let Some(entry) = tables.conversations.get(&conversation) else {
+            return Ok(0);
+        };
+        let above = above.map_or(Bound::Unbounded, Bound::Excluded);
+        let messages = entry.messages.range((above, Bound::Unbounded));
+        let unread = messages.filter(|(_, message)| {
+            message.sender_id() != reader && !message.is_unsent()
+        });
+        Ok(unread.take(cap).count())
+    }
+
+    /// The first claim stays (rule 9). A store for daily use forgets keys after a day.
     async fn reserve(&self, reservation: &Reservation) -> Result<Claim, Error> {
         let key = (reservation.sender_id.clone(), reservation.key.clone());
         let mut tables = self.tables.lock();
@@ -114,50 +223,46 @@ impl Store for MapStore {
     fn settle(&self) -> Duration {
         Duration::ZERO
     }
-}
 
-impl Tables {
-    /// Makes this the conversation's last message, unless there is a later one (rules 5 and 6).
-    fn move_up(&mut self, message: &Message) {
-        let id = message.conversation_id();
-        let last = self
-            .conversations
-            .get(&id)
-            .map(|old| old.last_message().id());
-        if last >= Some(message.id()) {
-            return;
-        }
-        let conversation = Conversation::of(message);
-        for user in conversation.participants() {
-            let inbox = self.inboxes.entry(user.clone()).or_default();
-            if let Some(last) = last {
-                inbox.remove(&last.into());
-            }
-            inbox.insert(message.id().into(), id);
-        }
-        self.conversations.insert(id, conversation);
+    /// A dropped future has done everything or nothing: there is no await in `put`.
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
+    /// It is empty when it is created.
+    fn newest(&self) -> Option<Revision> {
+        None
     }
 }
 
-/// Returns a slice of an ordered map: both bounds are exclusive (rule 3), and it reads no more than
-/// it returns (rule 12).
-fn cut<T>(map: &BTreeMap<Position, T>, slice: Slice) -> impl Iterator<Item = &T> {
-    let bound = |position: Option<Position>| position.map_or(Bound::Unbounded, Bound::Excluded);
-    let (above, below) = (bound(slice.above), bound(slice.below));
-    let mut rows = is_possible(slice).then(|| map.range((above, below)));
-    let next = move || match slice.order {
-        Order::NewestFirst => rows.as_mut()?.next_back(),
-        Order::OldestFirst => rows.as_mut()?.next(),
-    };
-    std::iter::from_fn(next)
-        .take(slice.limit)
-        .map(|(_, row)| row)
+impl Tables {
+    fn inbox(&self, user: &UserId) -> impl Iterator<Item = Logged<InboxEntry>> {
+        self.conversations.values().filter_map(|entry| entry.of(user))
+    }
 }
 
-/// Returns whether anything can lie between the bounds; otherwise `BTreeMap::range` panics.
-fn is_possible(slice: Slice) -> bool {
-    match (slice.above, slice.below) {
-        (Some(above), Some(below)) => above < below,
-        _ => true,
+impl Entry {
+    fn new(message: &Message) -> Self {
+        Self {
+            conversation: Conversation::of(message),
+            messages: BTreeMap::new(),
+            log: BTreeMap::new(),
+            changed: message.id().into(),
+            markers: HashMap::new(),
+        }
+    }
+
+    /// Returns the conversation as a user sees it, at its log key: the greatest of its place and of
+    /// the keys of all changes.
+    fn of(&self, user: &UserId) -> Option<Logged<InboxEntry>> {
+        let other = self.conversation.participants().other_than(user)?;
+        let last = self.messages.values().next_back()?;
+        let marker = |user: &UserId| self.markers.get(user).copied();
+        let entry = InboxEntry::new(self.conversation.clone(), LastMessage::of(last))
+            .with_markers(marker(user), marker(other));
+        Some(Logged {
+            key: self.changed.max(last.id().into()),
+            item: entry,
+        })
     }
 }
