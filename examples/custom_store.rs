@@ -180,12 +180,17 @@ impl Store for MapStore {
     ) -> Result<Option<InboxEntry>, Error> {
         let tables = self.tables.lock();
         let entry = tables.conversations.get(&conversation);
-        Ok(entry.and_then(|entry| entry.of(user)).map(|logged| logged.item))
+        Ok(entry
+            .and_then(|entry| entry.of(user))
+            .map(|logged| logged.item))
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         let tables = self.tables.lock();
-        Ok(tables.conversations.get(&id).map(|entry| entry.conversation.clone()))
+        Ok(tables
+            .conversations
+            .get(&id)
+            .map(|entry| entry.conversation.clone()))
     }
 
     /// Counts messages of others that are not unsent, up to the cap (rule 15).
@@ -202,9 +207,8 @@ impl Store for MapStore {
         };
         let above = above.map_or(Bound::Unbounded, Bound::Excluded);
         let messages = entry.messages.range((above, Bound::Unbounded));
-        let unread = messages.filter(|(_, message)| {
-            message.sender_id() != reader && !message.is_unsent()
-        });
+        let unread =
+            messages.filter(|(_, message)| message.sender_id() != reader && !message.is_unsent());
         Ok(unread.take(cap).count())
     }
 
@@ -237,7 +241,9 @@ impl Store for MapStore {
 
 impl Tables {
     fn inbox(&self, user: &UserId) -> impl Iterator<Item = Logged<InboxEntry>> {
-        self.conversations.values().filter_map(|entry| entry.of(user))
+        self.conversations
+            .values()
+            .filter_map(|entry| entry.of(user))
     }
 }
 

@@ -2,15 +2,17 @@ use crate::example;
 use crate::process::run;
 
 #[test]
-fn it_prints_the_inbox_and_the_pages() {
+fn it_prints_the_inbox_the_pages_and_the_changes() {
     let lines = run(&mut example("embed")).success();
     assert_eq!(
         lines,
-        "inbox: ada@example.org: Thank you! 📦\n\
-         page: ada@example.org: Thank you! 📦\n\
-         page: shop: It arrives tomorrow\n\
+        "inbox: ada@example.org: Thank you! 📦, 2 unread\n\
+         ada@example.org: Thank you! 📦\n\
+         shop: It arrives tomorrow\n\
          end of page\n\
-         page: shop: Your order is on its way\n\
-         end of page\n"
+         shop: Your order is on its way\n\
+         changes\n\
+         ada@example.org: Thanks! 📦\n\
+         shop: (unsent)\n"
     );
 }
