@@ -236,8 +236,14 @@ pub(crate) fn with_last(entry: &InboxEntry, last: LastMessage) -> InboxEntry {
 }
 
 /// Returns the entry with another preview of its last message.
-pub(crate) fn with_preview(entry: &InboxEntry, preview: Option<messenger_core::Preview>) -> InboxEntry {
+pub(crate) fn with_preview(
+    entry: &InboxEntry,
+    preview: Option<messenger_core::Preview>,
+) -> InboxEntry {
     let last = entry.last_message();
     let (id, sender, revision) = (last.id(), last.sender_id().clone(), last.revision());
-    with_last(entry, LastMessage::from_parts(id, sender, revision, preview))
+    with_last(
+        entry,
+        LastMessage::from_parts(id, sender, revision, preview),
+    )
 }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use proptest_state_machine::ReferenceStateMachine as _;
 use tokio::runtime::Runtime;
+use tokio::time::error::Elapsed;
 
 use super::failure::Checked;
 use super::{Failure, StoreBuilder};
@@ -46,10 +47,11 @@ pub struct Lockstep {
     stores: Vec<(String, Arc<dyn StoreBuilder>)>,
     runs: Option<u32>,
     calls: usize,
+    time_limit: Duration,
 }
 
 impl Lockstep {
-    /// The time limit of one run.
+    /// The default time limit of one run.
     pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
     /// The time after which no shorter sequence is searched for.
@@ -61,6 +63,7 @@ impl Lockstep {
             stores: Vec::new(),
             runs: None,
             calls: 40,
+            time_limit: Self::TIME_LIMIT,
         }
     }
 
@@ -89,6 +92,13 @@ impl Lockstep {
         self
     }
 
+    /// Sets the time limit of one run. No shorter sequence is searched for if a run exceeds it.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
     /// Runs the test on this runtime. It must not be called from within one.
     ///
     /// Give it a runtime with several threads: then the time limit of a run holds even if a store
@@ -109,9 +119,20 @@ impl Lockstep {
             config.cases = runs;
         }
         let first_failure = OnceLock::new();
+        let hangs = AtomicBool::new(false);
         let strategy = Sequence::sequential_strategy(1..=self.calls);
         let outcome = TestRunner::new(config).run(&strategy, |(_, calls, made)| {
+            if hangs.load(Ordering::SeqCst) {
+                return Ok(());
+            }
             let result = self.run_once(runtime, calls.clone(), made);
+            let result = result.unwrap_or_else(|_| {
+                hangs.store(true, Ordering::SeqCst);
+                Err(Failure::new(format!(
+                    "a run did not end within {:?}: a call of the store hangs or is far too slow",
+                    self.time_limit
+                )))
+            });
             result.map_err(|failure| {
                 first_failure.get_or_init(Instant::now);
                 TestCaseError::fail(failure.to_string())
@@ -123,6 +144,9 @@ impl Lockstep {
             Ok(()) => Ok(figures.into_inner()),
             Err(TestError::Fail(reason, (_, calls, _))) => {
                 let failure = Failure::new(reason.message().to_owned());
+                if hangs.into_inner() {
+                    return Err(failure);
+                }
                 let end = *first_failure.get_or_init(Instant::now) + Self::SHRINK_TIME;
                 Err(self.shorten(runtime, calls, failure, end))
             }
@@ -144,7 +168,7 @@ impl Lockstep {
             left -= 1;
             let mut fewer = calls.clone();
             fewer.remove(left);
-            if let Err(still) = self.run_once(runtime, fewer.clone(), None) {
+            if let Ok(Err(still)) = self.run_once(runtime, fewer.clone(), None) {
                 (calls, failure) = (fewer, still);
                 left = calls.len();
             }
@@ -152,12 +176,13 @@ impl Lockstep {
         failure
     }
 
+    /// Makes the calls on new stores, within the time limit.
     fn run_once(
         &self,
         runtime: &Runtime,
         calls: Vec<Call>,
         made: Option<Arc<AtomicUsize>>,
-    ) -> Checked {
+    ) -> Result<Checked, Elapsed> {
         let stores = self.stores.clone();
         let mut run = runtime.spawn(async move {
             let mut built = Vec::new();
@@ -174,18 +199,13 @@ impl Lockstep {
             }
             driver.end().await
         });
-        let run = async {
-            let result = tokio::time::timeout(Self::TIME_LIMIT, &mut run).await;
-            let Ok(result) = result else {
+        runtime.block_on(async {
+            let result = tokio::time::timeout(self.time_limit, &mut run).await;
+            if result.is_err() {
                 run.abort();
-                return Err(Failure::new(format!(
-                    "a run did not end within {:?}: a call of the store hangs or is far too slow",
-                    Self::TIME_LIMIT
-                )));
-            };
-            result?
-        };
-        runtime.block_on(run)
+            }
+            Ok(result?.unwrap_or_else(|error| Err(error.into())))
+        })
     }
 }
 
