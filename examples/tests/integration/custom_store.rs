@@ -1,4 +1,4 @@
-use messenger_core::testing;
+use messenger_core::conformance;
 
 use crate::example;
 use crate::process::run;
@@ -6,7 +6,7 @@ use crate::process::run;
 #[test]
 fn it_passes_every_case_of_the_suite() {
     let report = run(&mut example("custom_store")).success();
-    for case in testing::cases() {
+    for case in conformance::cases() {
         let name = case.to_string();
         let line = report.lines().find(|line| line.contains(&name));
         assert!(line.is_some_and(|line| line.ends_with("ok")), "{name}");
