@@ -29,7 +29,7 @@ ENV CARGO_PROFILE_RELEASE_STRIP=symbols \
 # Additional features, such as tls for TLS to the Cassandra nodes.
 ARG FEATURES=""
 ENV TO_BUILD="--release --locked --package messenger-server"
-RUN rustc --print host-tuple >/target
+RUN rustc --print host-tuple >/target && mkdir /data
 COPY --from=manifests /source .
 RUN cargo auditable build $TO_BUILD --features "$FEATURES" --target "$(cat /target)"
 COPY . .
@@ -41,9 +41,12 @@ RUN find . -name '*.rs' -exec touch {} + \
 FROM scratch
 COPY LICENSE-* /licenses/
 COPY --from=build /usr/local/bin/messenger-server /usr/local/bin/
+COPY --from=build --chown=65532:65532 /data /data
 # On its loopback address a container cannot be reached. The published port or the network policy
 # limits access.
-ENV MESSENGER_LISTEN=0.0.0.0:8000
+ENV MESSENGER_LISTEN=0.0.0.0:8000 \
+    MESSENGER_DATA=/data
+VOLUME /data
 EXPOSE 8000
 USER 65532:65532
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \

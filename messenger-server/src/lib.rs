@@ -17,9 +17,11 @@
 //! - `logging`, `metrics`, `signals`: one concern each.
 //! - `demo`: test data for `--demo`.
 //! - [`generate`]: the generator of test data, and the subcommand.
+//! - `backup`: the subcommand that copies the SQLite store.
 //! - `health_check`: the subcommand that asks a running server whether it is ready.
 
 mod arguments;
+mod backup;
 mod demo;
 pub mod generate;
 mod health_check;
@@ -43,6 +45,7 @@ pub async fn run() -> ExitCode {
     match arguments.command {
         None => serve::run(&arguments.serve).await,
         Some(Command::Generate(arguments)) => report::exit_code(generate::run(&arguments).await),
+        Some(Command::Backup(arguments)) => report::exit_code(backup::run(&arguments).await),
         Some(Command::HealthCheck(listen)) => {
             report::exit_code(health_check::run(&listen.address).await)
         }

@@ -102,7 +102,7 @@ impl Server {
         let hint = if arguments.demo {
             format!("try: curl {url}/api/conversations/user/{}\n", user_id(1))
         } else if store == StoreKind::Memory {
-            "it is empty; --demo fills it with test data\n".to_owned()
+            "it is empty, and ends with the program; --demo fills it with test data\n".to_owned()
         } else {
             String::new()
         };

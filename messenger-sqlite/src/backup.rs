@@ -8,8 +8,28 @@ use messenger_core::{Error, ErrorKind};
 use crate::error::{Failure, Result};
 use crate::files::{self, Access};
 
-/// Writes a consistent copy of a database to a new file. It runs on a thread of its own, because it
-/// takes about a second for a million messages.
+/// Writes a consistent copy of the store in a directory to a new file. A store, of this process or of
+/// another one, may be using the directory.
+///
+/// To restore the copy, put it into an empty directory as `messenger.db`. The copy is written on a
+/// thread of its own: it takes about a second for a million messages.
+///
+/// # Errors
+///
+/// [`ErrorKind::Unavailable`] if there is no store in the directory, or if the file exists or cannot
+/// be written. A file that was begun is removed.
+pub async fn backup(
+    directory: impl AsRef<Path>,
+    file: impl AsRef<Path>,
+) -> std::result::Result<(), Error> {
+    let database = directory.as_ref().join(files::DATABASE);
+    if !database.is_file() {
+        let message = format!("there is no store in {}", directory.as_ref().display());
+        return Err(Error::new(ErrorKind::Unavailable, message));
+    }
+    write(&database, file.as_ref()).await
+}
+
 pub(crate) async fn write(database: &Path, file: &Path) -> std::result::Result<(), Error> {
     let (database, file) = (database.to_owned(), file.to_owned());
     let (reply, answer) = tokio::sync::oneshot::channel();

@@ -12,7 +12,7 @@ use crate::error::{Failure, Result};
 use crate::schema;
 
 /// The name of the database in the directory.
-const DATABASE: &str = "messenger.db";
+pub(crate) const DATABASE: &str = "messenger.db";
 
 /// The name of the lock file. It is apart from the database: closing any file handle of the database
 /// would drop the locks that SQLite holds on it (POSIX advisory locks).

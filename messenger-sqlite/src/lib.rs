@@ -85,6 +85,7 @@ use messenger_core::{
     MessageId, Position, ReadMarker, Reservation, Revision, Store, Timestamp, UserId,
 };
 
+pub use backup::backup;
 pub use options::SqliteOptions;
 
 use checkpoint::Checkpointer;
@@ -155,14 +156,11 @@ impl SqliteStore {
         })
     }
 
-    /// Writes a consistent copy of the database to a new file, while the store is in use.
-    ///
-    /// To restore it, put it into an empty directory as `messenger.db`.
+    /// Writes a consistent copy of this store to a new file while it is in use: see [`backup()`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Unavailable`] if the file exists or cannot be written. A file that was begun is
-    /// removed.
+    /// Those of [`backup()`].
     pub async fn backup(&self, file: impl AsRef<Path>) -> Result<(), Error> {
         backup::write(self.directory.database(), file.as_ref()).await
     }

@@ -13,9 +13,9 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use messenger_http::{ServerConfig, ServiceConfig};
 
-use crate::generate;
 use crate::logging::DEFAULT_FILTER;
 use crate::store::StoreArguments;
+use crate::{backup, generate};
 
 pub(crate) use parse::parse;
 
@@ -43,6 +43,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(generate::Arguments),
+    Backup(backup::Arguments),
     /// Asks a running server whether it is ready, and exits with 0 if it is.
     ///
     /// For containers that hold no other program to ask with.

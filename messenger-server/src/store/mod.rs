@@ -4,13 +4,16 @@
 mod cassandra;
 
 use std::env;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use messenger_core::Store;
+use messenger_core::store::Measured;
 use messenger_memory::MemoryStore;
+use messenger_sqlite::SqliteStore;
 
 /// The flags that choose a store and say where it is.
 #[derive(Args, Clone, Debug)]
@@ -22,18 +25,39 @@ pub(crate) struct StoreArguments {
         long,
         env = "MESSENGER_STORE",
         value_enum,
-        default_value = "memory",
+        default_value = "sqlite",
         value_name = "STORE"
     )]
     pub(crate) kind: StoreKind,
+
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
 
     #[cfg(feature = "cassandra")]
     #[command(flatten)]
     cassandra: cassandra::CassandraArguments,
 }
 
+/// The directory of the SQLite store.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct DataArguments {
+    /// Directory of the SQLite store. It is created if it does not exist, and must be on a local
+    /// disk. One server at a time uses it.
+    #[arg(
+        id = "data",
+        long = "data",
+        env = "MESSENGER_DATA",
+        default_value = "messenger-data",
+        value_name = "DIR"
+    )]
+    pub(crate) directory: PathBuf,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreKind {
+    /// In a local directory, on SQLite.
+    Sqlite,
     /// In this process, until it ends.
     Memory,
     /// In an Apache Cassandra cluster.
@@ -42,20 +66,21 @@ pub(crate) enum StoreKind {
 }
 
 impl StoreArguments {
-    /// Opens the store.
+    /// Opens the store. Its calls are measured with the recorder that is installed now.
     pub(crate) async fn open(&self) -> Result<Box<dyn Store>> {
-        match self.kind {
-            StoreKind::Memory => Ok(Box::new(MemoryStore::new())),
+        Ok(match self.kind {
+            StoreKind::Sqlite => Box::new(Measured::new(SqliteStore::open(&self.data.directory)?)),
+            StoreKind::Memory => Box::new(Measured::new(MemoryStore::new())),
             #[cfg(feature = "cassandra")]
-            StoreKind::Cassandra => Ok(Box::new(self.cassandra.open().await?)),
-        }
+            StoreKind::Cassandra => Box::new(Measured::new(self.cassandra.open().await?)),
+        })
     }
 
     /// Returns the environment variables that are set but have no effect on the chosen store.
     ///
     /// A variable may well be set for another program, so it is worth a warning and not an error.
     pub(crate) fn ignored_variables(&self) -> Vec<String> {
-        if self.kind != StoreKind::Memory {
+        if self.kind.is_cassandra() {
             return Vec::new();
         }
         let mut names: Vec<_> = env::vars_os()
@@ -69,9 +94,18 @@ impl StoreArguments {
 }
 
 impl StoreKind {
+    fn is_cassandra(self) -> bool {
+        match self {
+            Self::Sqlite | Self::Memory => false,
+            #[cfg(feature = "cassandra")]
+            Self::Cassandra => true,
+        }
+    }
+
     /// Returns the name of the store, as the flag takes it.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Sqlite => "sqlite",
             Self::Memory => "memory",
             #[cfg(feature = "cassandra")]
             Self::Cassandra => "cassandra",
@@ -101,7 +135,8 @@ fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
     let has_migrate = matches!(matches.try_get_one("migrate"), Ok(Some(true)));
     let needed = |name: &str| match name {
         "cassandra-replication" if !has_migrate => Some("--migrate"),
-        name if kind == StoreKind::Memory && is_for_cassandra(name) => Some("--store cassandra"),
+        "data" if kind != StoreKind::Sqlite => Some("--store sqlite"),
+        name if !kind.is_cassandra() && is_for_cassandra(name) => Some("--store cassandra"),
         _ => None,
     };
     matches

@@ -48,7 +48,7 @@ fn a_wrong_flag_is_explained() {
         ),
         ("--until tomorrow", "a time must be RFC 3339 with an offset"),
         ("--concurrency 0", "0 is not in 1..=65535"),
-        ("--store elsewhere", "possible values: memory"),
+        ("--store elsewhere", "possible values: sqlite, memory"),
         (
             "--migrate",
             "'--migrate' has no effect without '--store cassandra'",
