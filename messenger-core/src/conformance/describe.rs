@@ -180,7 +180,7 @@ fn difference<T: Describe>(got: &T, expected: &T) -> String {
     let pairs = got.fields().into_iter().zip(expected.fields());
     let differing = pairs.filter(|(got, expected)| got != expected);
     let told = differing
-        .map(|((field, got), (_, expected))| format!("its {field} is {got}, not {expected}"));
+        .map(|((field, got), (_, expected))| format!("its {field} is {got} instead of {expected}"));
     told.collect::<Vec<_>>().join("; ")
 }
 

@@ -14,23 +14,9 @@ pub(super) async fn a_marker_only_moves_forward(fixture: &Fixture) -> Checked {
     let pair = fixture.pair()?;
     let messages = pair.messages(ids(8))?;
     fixture.send_all(&mut model, &messages).await?;
-    let mut furthest = None;
-    for (n, message) in shuffled(messages, 2).iter().enumerate() {
-        // Through both clients in turn.
-        let mark = pair.read(message.id(), at(100 + n as u64));
-        mark.to(&*fixture.nth_client(n)).await?;
-        mark.add_to(&mut model);
-        furthest = furthest.max(Some(message.id()));
-        let entry = fixture.store.entry(&pair.one, pair.id()).await?;
-        let read = entry.and_then(|entry| entry.read_up_to());
-        ensure!(
-            read == furthest,
-            "after {} `read_up_to` is {read:?}, and was set up to {furthest:?}",
-            mark.name()
-        );
-        fixture.agrees_with(&model).await?;
-    }
-    Ok(())
+    let marks = shuffled(messages, 2).into_iter().zip(100..);
+    let marks = marks.map(|(message, second)| pair.read(message.id(), at(second)));
+    fixture.write_and_compare(&mut model, marks).await
 }
 
 pub(super) async fn each_participant_sees_how_far_the_other_has_read(fixture: &Fixture) -> Checked {
