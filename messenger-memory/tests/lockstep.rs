@@ -47,8 +47,10 @@ impl Wrap for Hanging {
     }
 
     async fn put(&self, _: LogKey, _: &Message) -> Result<(), Error> {
-        while self.blocks {
-            std::thread::park();
+        if self.blocks {
+            loop {
+                std::thread::park();
+            }
         }
         std::future::pending().await
     }

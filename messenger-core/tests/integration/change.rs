@@ -300,9 +300,7 @@ async fn a_read_marker_names_a_message_of_the_conversation() -> Tested {
     }
     assert_eq!(everything(server.store(), &pair).await?, before);
     // A message of another conversation, below a marker that is there.
-    messenger
-        .mark_read(pair.id(), &pair.one, last.id())
-        .await?;
+    messenger.mark_read(pair.id(), &pair.one, last.id()).await?;
     is_refused(
         messenger.mark_read(pair.id(), &pair.one, other.id()).await,
         ErrorKind::NotFound,

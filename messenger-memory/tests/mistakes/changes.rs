@@ -14,6 +14,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
     vec![
         Mistake::of::<an_edit_brings_an_unsent_text_back>(),
         Mistake::of::<a_late_send_brings_the_first_text_back>(),
+        Mistake::of::<an_unsend_in_the_microsecond_of_its_message_is_lost>(),
         Mistake::of::<an_unsent_text_stays_in_the_preview>(),
         Mistake::of::<an_unsent_text_stays_in_the_entry>(),
         Mistake::of::<an_unsent_text_is_found_by_id>(),
@@ -98,6 +99,16 @@ mistake! { 13 => a_late_send_brings_the_first_text_back(Texts) {
         let page = this.store.history(conversation, below, limit).await?;
         let late = this.state.lock();
         Ok(page.into_iter().map(|message| late.get(&message.id()).cloned().unwrap_or(message)).collect())
+    }
+} }
+
+// Write timestamps have microseconds, and of equal ones the text wins.
+mistake! { 13 => an_unsend_in_the_microsecond_of_its_message_is_lost {
+    put(this, key, message) {
+        if message.is_unsent() && message.revision().as_micros() == message.id().as_micros() {
+            return Ok(());
+        }
+        this.store.put(key, message).await
     }
 } }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_core::{
@@ -24,6 +25,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         Mistake::of::<a_change_is_in_the_log_of_the_sender_only>(),
         Mistake::of::<an_edit_of_an_older_message_does_not_raise_the_entry>(),
         Mistake::of::<the_key_of_an_entry_is_that_of_the_last_write>(),
+        Mistake::of::<the_log_is_written_after_the_acknowledgement>(),
         Mistake::of::<a_late_send_is_in_the_log_at_its_id>(),
         Mistake::of::<a_superseded_change_is_skipped>(),
         Mistake::of::<a_repeated_change_is_not_logged_again>(),
@@ -176,6 +178,18 @@ mistake! { 7 => the_key_of_an_entry_is_that_of_the_last_write(Keys<ConversationI
         let keys = this.state.lock();
         let key = |logged: &Logged<InboxEntry>| keys[&logged.item.id()].max(place(logged));
         Ok(newer(with_keys(log, key), above, limit))
+    }
+} }
+
+mistake! { 7 => the_log_is_written_after_the_acknowledgement {
+    put(this, key, message) {
+        this.store.put(message.id().into(), message).await?;
+        let (store, message) = (Arc::clone(&this.store), message.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            store.put(key, &message).await
+        });
+        Ok(())
     }
 } }
 

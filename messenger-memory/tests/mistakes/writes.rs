@@ -55,7 +55,7 @@ mistake! { 1 => a_repeated_put_shows_twice(Mutex<HashMap<(MessageId, Revision), 
     }
 } }
 
-mistake! { 5 => a_repeated_put_moves_the_conversation_up(Mutex<Vec<MessageId>>) {
+mistake! { 1 => a_repeated_put_moves_the_conversation_up(Mutex<Vec<MessageId>>) {
     put(this, key, message) {
         let known = this.store.message(message.conversation_id(), message.id()).await?;
         if known.is_some() {

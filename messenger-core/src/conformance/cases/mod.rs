@@ -112,6 +112,7 @@ const CASES: &[Case] = table![
     [12] => cost::a_page_of_the_log_of_a_large_inbox_costs_as_much_as_one_of_a_small_one,
     [13] => unsend::an_unsend_is_final,
     [13, 4] => unsend::an_unsend_before_its_message_is_final,
+    [13] => unsend::an_unsend_in_the_microsecond_of_its_message_is_final,
     [13] => unsend::an_unsent_message_keeps_its_place,
     [14] => markers::a_marker_only_moves_forward,
     [14] => markers::each_participant_sees_how_far_the_other_has_read,

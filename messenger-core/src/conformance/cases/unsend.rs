@@ -2,7 +2,7 @@
 
 use crate::MessageId;
 use crate::conformance::failure::{Checked, ensure};
-use crate::conformance::fixture::{Fixture, NOON, Pair, Write, id_at};
+use crate::conformance::fixture::{Fixture, NOON, Pair, Write, exact_id, id_at};
 use crate::conformance::{Failure, Model, views};
 use crate::store::MAX_LIMIT;
 
@@ -102,6 +102,29 @@ pub(super) async fn an_unsend_before_its_message_is_final(fixture: &Fixture) -> 
     ] {
         fixture.write(&mut model, &write).await?;
         is_gone(fixture, &model, &pair, &write.name()).await?;
+    }
+    Ok(())
+}
+
+/// A store whose write timestamps have microseconds cannot tell these apart by them.
+pub(super) async fn an_unsend_in_the_microsecond_of_its_message_is_final(
+    fixture: &Fixture,
+) -> Checked {
+    for order in [[0, 1, 2], [0, 2, 1], [2, 1, 0], [1, 2, 0]] {
+        let mut model = Model::new();
+        let pair = fixture.nth_pair(order[0] * 3 + order[1])?;
+        let message = pair.message(exact_id(NOON, 0, 7), format!("{CANARY} first"))?;
+        let writes = [
+            Write::send(&message),
+            Write::edit(&message, exact_id(NOON, 0, 8), &format!("{CANARY} second"))?,
+            Write::unsend(&message, exact_id(NOON, 1, 3)),
+        ];
+        for (n, write) in order.map(|n| &writes[n]).into_iter().enumerate() {
+            fixture.write(&mut model, write).await?;
+            if order[..=n].contains(&2) {
+                is_gone(fixture, &model, &pair, &write.name()).await?;
+            }
+        }
     }
     Ok(())
 }

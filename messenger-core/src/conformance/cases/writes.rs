@@ -35,10 +35,15 @@ pub(super) async fn a_write_repeated_later_changes_nothing_but_the_log(
     fixture: &Fixture,
 ) -> Checked {
     let mut model = Model::new();
-    let writes = one_of_each(&fixture.pair()?)?;
+    let pair = fixture.pair()?;
+    let writes = one_of_each(&pair)?;
     for write in &writes {
         fixture.write(&mut model, write).await?;
     }
+    // A newer conversation stays above this one.
+    let newer = Pair::new(pair.one, fixture.user("carol")?);
+    let newer = newer.message(id_at(NOON + 30_000), "newer")?;
+    fixture.send(&mut model, &newer).await?;
     for (n, write) in writes.iter().enumerate() {
         // Under the same key, and under a later one, as a send that is repeated; through the other
         // client, which does not know what the first one wrote.
