@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use messenger_core::Store;
-use messenger_core::testing::{self, Case, StoreBuilder};
+use messenger_core::conformance::{self, Case, StoreBuilder};
 use messenger_memory::MemoryStore;
 
 fn main() {
     let mut trials = Vec::new();
-    for case in testing::cases() {
+    for case in conformance::cases() {
         trials.push(trial("bare", case, MemoryStore::new));
         trials.push(trial("box", case, || -> Box<dyn Store> {
             Box::new(MemoryStore::new())

@@ -1,4 +1,4 @@
-//! How the suite comes by a store.
+//! The stores that the suite runs on.
 
 use std::any::Any;
 use std::fmt;
@@ -8,19 +8,18 @@ use async_trait::async_trait;
 
 use crate::{Error, Store};
 
-/// Makes a store for each case.
+/// Creates a store for each case.
 ///
-/// Any `Fn() -> impl Store` is one. Implement it where making a store is async or may fail.
+/// Every `Fn() -> impl Store` is one. Implement it if creating a store is async or can fail.
 #[async_trait]
 pub trait StoreBuilder: Send + Sync {
-    /// A store for one case.
-    ///
-    /// Cases make users that nobody else has, so it may share its database with others.
+    /// Creates a store for one case. Each case makes users that nobody else has, so the store may
+    /// share its database with others.
     ///
     /// # Errors
     ///
-    /// When there is no store to be had; the case fails with it.
-    async fn build(&self) -> Result<Fresh, Error>;
+    /// If no store can be created. The case then fails with this error.
+    async fn build(&self) -> Result<TestStore, Error>;
 }
 
 #[async_trait]
@@ -29,20 +28,20 @@ where
     F: Fn() -> S + Send + Sync,
     S: Store + 'static,
 {
-    async fn build(&self) -> Result<Fresh, Error> {
-        Ok(Fresh::new(self()))
+    async fn build(&self) -> Result<TestStore, Error> {
+        Ok(TestStore::new(self()))
     }
 }
 
-/// A store for one case, and what must live as long.
-pub struct Fresh {
+/// A store for one case.
+pub struct TestStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) other: Option<Arc<dyn Store>>,
     pub(crate) guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
-impl Fresh {
-    /// A store that only this process writes.
+impl TestStore {
+    /// Creates one from a store that only this process writes to.
     pub fn new(store: impl Store + 'static) -> Self {
         Self {
             store: Arc::new(store),
@@ -51,15 +50,16 @@ impl Fresh {
         }
     }
 
-    /// A second client of the same data, as another process would have it, with caches and
-    /// connections of its own.
+    /// Adds a second client of the same data, with caches and connections of its own, as another
+    /// process would have it.
     #[must_use]
     pub fn with_other(mut self, other: impl Store + 'static) -> Self {
         self.other = Some(Arc::new(other));
         self
     }
 
-    /// Keeps this until the case has ended and the store is dropped: a directory, a server.
+    /// Keeps a value, such as a directory or a server, until the case has ended and the store is
+    /// dropped.
     #[must_use]
     pub fn with_guard(mut self, guard: impl Any + Send + Sync) -> Self {
         self.guard = Some(Box::new(guard));
@@ -67,9 +67,9 @@ impl Fresh {
     }
 }
 
-impl fmt::Debug for Fresh {
+impl fmt::Debug for TestStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fresh")
+        f.debug_struct("TestStore")
             .field("store", &self.store)
             .field("other", &self.other)
             .finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Time that moves when a test says so.
+//! Time that a test moves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,42 +6,42 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Clock, Timestamp};
 
-/// A source of time for a [`Clock`]: it stands still until it is moved. Cloning shares it.
+/// A source of time for a [`Clock`] that stands still until a test moves it. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct ManualTime {
     micros: Arc<AtomicU64>,
 }
 
 impl ManualTime {
-    /// A time that stands at this point.
+    /// Creates a source that stands at this time.
     pub fn at(time: Timestamp) -> Self {
         Self {
             micros: Arc::new(AtomicU64::new(time.as_millis() * 1_000)),
         }
     }
 
-    /// Moves on by this much.
+    /// Moves the time forward.
     pub fn advance(&self, by: Duration) {
         self.micros.fetch_add(micros(by), Ordering::Relaxed);
     }
 
-    /// Steps back by this much, as system clocks do.
+    /// Moves the time back, as system clocks do.
     pub fn step_back(&self, by: Duration) {
         self.micros.fetch_sub(micros(by), Ordering::Relaxed);
     }
 
-    /// The time, rounded down to the millisecond.
+    /// Returns the time, rounded down to the millisecond.
     pub fn now(&self) -> Timestamp {
         Timestamp::saturating_from(self.system())
     }
 
-    /// A clock on this time.
+    /// Creates a clock on this source.
     pub fn clock(&self) -> Clock {
         let time = self.clone();
         Clock::with_source(move || time.system())
     }
 
-    fn system(&self) -> SystemTime {
+    pub(crate) fn system(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 }

@@ -1,113 +1,106 @@
-//! The conformance suite: whether a store keeps the contract.
+//! The conformance suite: checks whether a store keeps the contract of [`Store`](crate::Store).
 //!
-//! You have written a [`Store`]. This module tells whether it does what the rules on the trait
-//! say, and, where it does not, by which calls you can see it. It is the suite that the stores of
-//! this project pass, and it has been tried on stores that are wrong on purpose.
+//! It is the suite that the stores of this project pass, and it is tried on stores that are wrong on
+//! purpose. A failure says which call returned what, and what it should have returned.
 //!
-//! # Run the cases
+//! # Run it
 //!
-//! Each [`Case`] has a name, the numbers of the rules that it checks, and runs on a store of its
-//! own. [`cases`] is the one list of them, and a store runs all of it. With
-//! [`libtest-mimic`](https://docs.rs/libtest-mimic) they show as tests with their own names. In
-//! `Cargo.toml`:
-//!
-//! ```toml
-//! [dev-dependencies]
-//! libtest-mimic = "0.8"
-//! messenger-core = { version = "0.1", features = ["testing"] }
-//!
-//! [[test]]
-//! name = "conformance"
-//! harness = false
-//! ```
-//!
-//! And in `tests/conformance.rs`, which is whole:
+//! Enable the feature `conformance` for tests, and call [`check`] in a plain `#[test]`:
 //!
 //! ```no_run
-//! # mod libtest_mimic {
-//! #     pub struct Arguments;
-//! #     impl Arguments { pub fn from_args() -> Self { Self } }
-//! #     pub struct Failed;
-//! #     impl<T: std::fmt::Display> From<T> for Failed { fn from(_: T) -> Self { Self } }
-//! #     pub struct Trial;
-//! #     impl Trial {
-//! #         pub fn test(_: String, _: impl FnOnce() -> Result<(), Failed> + 'static) -> Self { Self }
-//! #     }
-//! #     pub struct Conclusion;
-//! #     impl Conclusion { pub fn exit(self) {} }
-//! #     pub fn run(_: &Arguments, _: Vec<Trial>) -> Conclusion { Conclusion }
-//! # }
-//! # use messenger_core::testing::ModelStore as MyStore;
-//! use libtest_mimic::{Arguments, Trial};
-//! use messenger_core::testing;
+//! # use messenger_memory::MemoryStore as MyStore;
+//! use messenger_core::conformance::{self, Failure};
 //!
-//! fn main() {
-//!     let trials = testing::cases().iter().map(|case| {
-//!         Trial::test(case.to_string(), move || Ok(case.run_blocking(&MyStore::new)?))
-//!     });
-//!     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit()
+//! fn my_store_keeps_the_contract() -> Result<(), Failure> {
+//!     conformance::check(MyStore::new)
 //! }
+//! # my_store_keeps_the_contract().unwrap();
 //! ```
 //!
-//! # Give the suite a store
+//! [`check`] runs all [`cases`] and reports every one that failed. Each [`Case`] has a name, the
+//! numbers of the rules that it checks, and a store of its own. To see each as a test, give them to
+//! a test harness such as [`libtest-mimic`](https://docs.rs/libtest-mimic), in a test target with
+//! `harness = false`:
 //!
-//! A closure that makes an empty store is a [`StoreBuilder`]. Where making one is async, may fail,
+//! ```no_run
+//! use libtest_mimic::{Arguments, Trial};
+//! use messenger_core::conformance;
+//! # use messenger_memory::MemoryStore as MyStore;
+//!
+//! let trials = conformance::cases().iter().map(|case| {
+//!     Trial::test(case.to_string(), || Ok(case.run_blocking(&MyStore::new)?))
+//! });
+//! libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit()
+//! ```
+//!
+//! # Give it a store
+//!
+//! A closure that creates an empty store is a [`StoreBuilder`]. If creating one is async, can fail,
 //! or needs something that lives as long as the store, implement the trait and return a
-//! [`Fresh`]. A fresh store need not be empty: each case makes users of its own that nobody else
-//! has, so all cases can share one database, also at the same time, also with earlier runs.
+//! [`TestStore`]. The store need not be empty: each case makes users that nobody else has, so all
+//! cases can share one database, even at the same time and with earlier runs.
 //!
-//! If several processes write your store, give its builder a second client
-//! ([`Fresh::with_other`]): what one writes must show through the other.
+//! If several processes can write to the store, add a second client ([`TestStore::with_other`]):
+//! the suite then checks that each client sees what the other writes.
 //!
-//! A case that fails answers with a [`Failure`] that says what was done, what was expected and
-//! what came. A case that takes longer than [`Case::TIME_LIMIT`] fails too.
+//! The suite uses ids and log keys of the past, as if time were the case's. A store must not compare
+//! them with its own clock.
 //!
-//! # Run the model
+//! # Generated calls
 //!
-//! Cases try what somebody thought of. [`Lockstep`] makes up calls: it drives a
-//! [`Messenger`](crate::Messenger) over one or several stores and over the [`Model`], a few ordered
-//! maps, and compares each answer. When they disagree it looks for the shortest list of calls that
-//! shows it, and prints that.
+//! Cases try what somebody thought of. [`Lockstep`] generates calls of messengers over one or several
+//! stores, and compares every answer with a simple model. It shortens the calls that show a
+//! disagreement, and prints them.
 //!
 //! ```
-//! # use messenger_core::testing::ModelStore as MyStore;
-//! use messenger_core::testing::Lockstep;
+//! # use messenger_memory::MemoryStore as MyStore;
+//! use messenger_core::conformance::Lockstep;
 //!
 //! let runtime = tokio::runtime::Runtime::new()?;
 //! let figures = Lockstep::new()
 //!     .with_store("mine", MyStore::new)
-//!     .with_cases(20) // else from PROPTEST_CASES, else 256
+//!     .with_runs(20)
 //!     .run(&runtime)?;
 //! println!("no disagreement: {figures}");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What the suite cannot see
+//! # Limits
 //!
-//! It does not kill processes, cut networks or skew the clocks of machines: rule 8 under a crash
-//! is for a store's own tests. And rule 12 is checked by a ratio so generous that only a store
-//! which reads everything fails: how fast a page is, a benchmark tells.
-//!
-//! [`Store`]: crate::Store
+//! - The suite does not kill processes, cut networks or change the clocks of machines. Rule 8 under a
+//!   crash is for a store's own tests, and so is the outcome of a write that failed.
+//! - Rule 12 is checked by a ratio so generous that only a store that reads everything fails. A
+//!   benchmark tells how fast a page is.
 
 mod builder;
 mod cases;
 mod check;
+mod checked;
 mod client;
+mod describe;
 mod failure;
+mod fixture;
 mod gate;
 mod lockstep;
 mod manual_time;
 mod model;
-mod sending;
-mod settling;
-mod stage;
+mod settle_time;
+mod views;
 
-pub use builder::{Fresh, StoreBuilder};
+pub use builder::{StoreBuilder, TestStore};
 pub use cases::{Case, cases};
+pub use check::check;
 pub use failure::Failure;
-pub use gate::{Gate, Held, Point};
 pub use lockstep::{Figures, Lockstep};
-pub use manual_time::ManualTime;
-pub use model::{Model, ModelStore};
-pub use settling::Settling;
+
+/// Tools for tests of what stands above a store: time that a test moves, calls that are held or
+/// fail, clients that catch up, and the model as a store.
+pub mod tools {
+    pub use super::client::{Client, History, Inbox, List, as_text_and_back};
+    pub use super::gate::{Call, Gate, Gated, Held, HeldWrite, Point};
+    pub use super::manual_time::ManualTime;
+    pub use super::model::{Model, ModelStore};
+    pub use super::settle_time::{SettleTime, with_settle_time};
+}
+
+pub(crate) use model::Model;

@@ -112,12 +112,12 @@ impl Messenger {
             )
             .with_subject(Subject::ReadMarker));
         }
-        if entry.read_up_to() > Some(up_to) {
-            return Ok(entry);
-        }
         // The last message is known to exist; for any other one, see.
         if up_to != entry.last_message().id() {
             self.existing(conversation, up_to).await?;
+        }
+        if entry.read_up_to() > Some(up_to) {
+            return Ok(entry);
         }
         // Equal markers are written again: the present one may not have been acknowledged.
         self.check_clock()?;

@@ -1,140 +1,211 @@
-//! Calls that nobody thought of: a messenger over stores and model, in lockstep.
+//! Generated calls: messengers over stores and a model, in lockstep.
 //!
-//! [`script`] makes lists of calls up. [`play`] performs one: each call goes to one
-//! [`Messenger`](crate::Messenger), and each of its calls to a store goes to the [`fan`], which
-//! asks every store and the model and compares. What the messenger makes of the answers is
-//! compared with [`paging`], the model of pages.
+//! [`sequence`] generates sequences of calls ([`call`]). [`driver`] makes them: each call goes to a
+//! [`Messenger`](crate::Messenger), and each of its calls of the store goes to a [`tee`], which asks
+//! every store and the model, and compares. [`reader`] has the clients. [`state`] is what a run has
+//! made so far, for [`writes`] and [`reads`].
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use proptest_state_machine::ReferenceStateMachine as _;
 use tokio::runtime::Runtime;
+use tokio::time::error::Elapsed;
 
-use crate::testing::{Failure, Fresh, StoreBuilder};
-use fan::Named;
-use script::{Call, Script};
+use super::failure::Checked;
+use super::{Failure, StoreBuilder};
+use call::Call;
+use sequence::Sequence;
+use state::Driver;
 
-mod clients;
-mod fan;
-mod paging;
-mod play;
+mod call;
+mod driver;
+mod reader;
 mod reads;
-mod script;
-mod strategies;
-mod words;
+mod sequence;
+mod state;
+mod tee;
+mod writes;
 
-/// The generated test: makes up lists of calls, and drives stores and model in lockstep with them.
+/// The generated test: drives stores and the model in lockstep with generated sequences of calls.
 ///
-/// Four users send (also under keys, also held up and released in another order, also dropped),
-/// import messages with equal times, turn pages of histories and inboxes with cursors from any
-/// earlier page, catch up, and try cursors where they do not belong. After each call every store
-/// must have answered as the model did.
+/// Four users send (also under idempotency keys, also late), edit, unsend, import and mark; writes
+/// are held on their way, continue in another order, or are dropped; time passes and steps back.
+/// If the stores have a settle time, two messengers with different clocks take part. After each write
+/// every view of every store must be that of the model. Besides:
+///
+/// - A walk at any limit returns the whole list, each item once.
+/// - A client that walks and follows `prev`, and merges as [`Page::prev`](crate::Page::prev) says,
+///   ends up with the whole list.
+/// - After an unsend is acknowledged nothing returns the text.
 pub struct Lockstep {
-    stores: Vec<(String, Box<dyn StoreBuilder>)>,
-    cases: Option<u32>,
+    stores: Vec<(String, Arc<dyn StoreBuilder>)>,
+    runs: Option<u32>,
     calls: usize,
+    time_limit: Duration,
 }
 
 impl Lockstep {
-    /// A test of no store yet.
+    /// The default time limit of one run.
+    pub const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+    /// The time after which no shorter sequence is searched for.
+    pub const SHRINK_TIME: Duration = Duration::from_secs(60);
+
+    /// Creates a test of no store.
     pub fn new() -> Self {
         Self {
             stores: Vec::new(),
-            cases: None,
+            runs: None,
             calls: 40,
+            time_limit: Self::TIME_LIMIT,
         }
     }
 
-    /// Drives this store too. The name is for failures.
+    /// Adds a store. The name is for failures.
     #[must_use]
     pub fn with_store(
         mut self,
         name: impl Into<String>,
         builder: impl StoreBuilder + 'static,
     ) -> Self {
-        self.stores.push((name.into(), Box::new(builder)));
+        self.stores.push((name.into(), Arc::new(builder)));
         self
     }
 
-    /// Plays so many lists of calls. Else the environment's `PROPTEST_CASES` says, else it is 256.
+    /// Sets the number of sequences. By default it is the environment's `PROPTEST_CASES`, or 256.
     #[must_use]
-    pub fn with_cases(mut self, cases: u32) -> Self {
-        self.cases = Some(cases);
+    pub fn with_runs(mut self, runs: u32) -> Self {
+        self.runs = Some(runs);
         self
     }
 
-    /// Plays lists of at most so many calls, 40 unless told.
+    /// Sets the greatest length of a sequence, 40 by default.
     #[must_use]
     pub fn with_calls(mut self, calls: usize) -> Self {
         self.calls = calls.max(1);
         self
     }
 
-    /// Plays. It must not be called from within a runtime.
+    /// Sets the time limit of one run. No shorter sequence is searched for if a run exceeds it.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Runs the test on this runtime. It must not be called from within one.
+    ///
+    /// Give it a runtime with several threads: then the time limit of a run holds even if a store
+    /// blocks its thread.
     ///
     /// # Errors
     ///
-    /// The shortest list of calls that was found to make a store disagree, with what it answered
-    /// and what it should have.
+    /// The shortest sequence that was found to make a store wrong, with what the store returned and
+    /// what it should have.
     pub fn run(&self, runtime: &Runtime) -> Result<Figures, Failure> {
         let figures = Mutex::new(Figures::default());
         let mut config = Config {
             failure_persistence: None,
-            max_shrink_time: 60_000,
+            max_shrink_time: u32::try_from(Self::SHRINK_TIME.as_millis()).unwrap_or(u32::MAX),
             ..Config::default()
         };
-        if let Some(cases) = self.cases {
-            config.cases = cases;
+        if let Some(runs) = self.runs {
+            config.cases = runs;
         }
-        let strategy = Script::sequential_strategy(1..=self.calls);
-        let outcome = TestRunner::new(config).run(&strategy, |(_, calls, seen)| {
-            let on_call = |call: &Call| {
-                if let Some(seen) = &seen {
-                    seen.fetch_add(1, Ordering::SeqCst);
-                }
-                figures.lock().count(call);
-            };
-            figures.lock().cases += 1;
-            runtime
-                .block_on(self.play(&calls, on_call))
-                .map_err(|failure| TestCaseError::fail(failure.to_string()))
+        let first_failure = OnceLock::new();
+        let hangs = AtomicBool::new(false);
+        let strategy = Sequence::sequential_strategy(1..=self.calls);
+        let outcome = TestRunner::new(config).run(&strategy, |(_, calls, made)| {
+            if hangs.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            let result = self.run_once(runtime, calls.clone(), made);
+            let result = result.unwrap_or_else(|_| {
+                hangs.store(true, Ordering::SeqCst);
+                Err(Failure::new(format!(
+                    "a run did not end within {:?}: a call of the store hangs or is far too slow",
+                    self.time_limit
+                )))
+            });
+            result.map_err(|failure| {
+                first_failure.get_or_init(Instant::now);
+                TestCaseError::fail(failure.to_string())
+            })?;
+            figures.lock().count(&calls);
+            Ok(())
         });
         match outcome {
             Ok(()) => Ok(figures.into_inner()),
-            Err(TestError::Fail(reason, _)) => Err(Failure::new(reason.message().to_owned())),
+            Err(TestError::Fail(reason, (_, calls, _))) => {
+                let failure = Failure::new(reason.message().to_owned());
+                if hangs.into_inner() {
+                    return Err(failure);
+                }
+                let end = *first_failure.get_or_init(Instant::now) + Self::SHRINK_TIME;
+                Err(self.shorten(runtime, calls, failure, end))
+            }
             Err(TestError::Abort(reason)) => Err(Failure::new(format!("gave up: {reason}"))),
         }
     }
 
-    async fn play(&self, calls: &[Call], on_call: impl Fn(&Call) + Send) -> Result<(), Failure> {
-        let mut stores = Vec::new();
-        let mut guards = Vec::new();
-        for (name, builder) in &self.stores {
-            let Fresh {
-                store,
-                other,
-                guard,
-            } = builder.build().await?;
-            if let Some(other) = other {
-                stores.push(Named {
-                    name: format!("{name}, its other client"),
-                    store: other,
-                    reads_only: true,
-                });
+    /// Leaves out calls as long as a store is still wrong. Proptest tries each call only once, before
+    /// it makes the calls that are left simpler.
+    fn shorten(
+        &self,
+        runtime: &Runtime,
+        mut calls: Vec<Call>,
+        mut failure: Failure,
+        end: Instant,
+    ) -> Failure {
+        let mut left = calls.len();
+        while left > 0 && Instant::now() < end {
+            left -= 1;
+            let mut fewer = calls.clone();
+            fewer.remove(left);
+            if let Ok(Err(still)) = self.run_once(runtime, fewer.clone(), None) {
+                (calls, failure) = (fewer, still);
+                left = calls.len();
             }
-            stores.push(Named {
-                name: name.clone(),
-                store,
-                reads_only: false,
-            });
-            guards.push(guard);
         }
-        // The guards are dropped after the stores.
-        play::play(stores, calls, on_call).await
+        failure
+    }
+
+    /// Makes the calls on new stores, within the time limit.
+    fn run_once(
+        &self,
+        runtime: &Runtime,
+        calls: Vec<Call>,
+        made: Option<Arc<AtomicUsize>>,
+    ) -> Result<Checked, Elapsed> {
+        let stores = self.stores.clone();
+        let mut run = runtime.spawn(async move {
+            let mut built = Vec::new();
+            for (name, builder) in stores {
+                built.push((name, builder.build().await?));
+            }
+            let mut driver = Driver::new(built)?;
+            for call in &calls {
+                // The calls that were never made are the first to go when a sequence is shortened.
+                if let Some(made) = &made {
+                    made.fetch_add(1, Ordering::SeqCst);
+                }
+                driver.make(call).await?;
+            }
+            driver.end().await
+        });
+        runtime.block_on(async {
+            let result = tokio::time::timeout(self.time_limit, &mut run).await;
+            if result.is_err() {
+                run.abort();
+            }
+            Ok(result?.unwrap_or_else(|error| Err(error.into())))
+        })
     }
 }
 
@@ -149,38 +220,41 @@ impl fmt::Debug for Lockstep {
         let stores: Vec<_> = self.stores.iter().map(|(name, _)| name).collect();
         f.debug_struct("Lockstep")
             .field("stores", &stores)
-            .field("cases", &self.cases)
+            .field("runs", &self.runs)
             .field("calls", &self.calls)
             .finish()
     }
 }
 
-/// What was played without a disagreement.
+/// The calls that were made without a failure.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    cases: u64,
+    runs: u64,
     calls: BTreeMap<&'static str, u64>,
 }
 
 impl Figures {
-    /// How many lists of calls.
-    pub fn cases(&self) -> u64 {
-        self.cases
+    /// Returns the number of sequences.
+    pub fn runs(&self) -> u64 {
+        self.runs
     }
 
-    /// How many calls in all.
+    /// Returns the number of calls in all sequences.
     pub fn calls(&self) -> u64 {
         self.calls.values().sum()
     }
 
-    fn count(&mut self, call: &Call) {
-        *self.calls.entry(call.kind()).or_default() += 1;
+    fn count(&mut self, calls: &[Call]) {
+        self.runs += 1;
+        for call in calls {
+            *self.calls.entry(call.action.kind()).or_default() += 1;
+        }
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cases, {} calls", self.cases, self.calls())?;
+        write!(f, "{} runs, {} calls", self.runs, self.calls())?;
         for (n, (kind, count)) in self.calls.iter().enumerate() {
             write!(f, "{} {kind} {count}", if n == 0 { ":" } else { "," })?;
         }
