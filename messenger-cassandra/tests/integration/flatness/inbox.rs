@@ -16,7 +16,9 @@
 use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
-use messenger_core::{InboxQuery, Limit, Messenger, Position, Store as _};
+use messenger_core::{
+    Conversation, InboxQuery, Limit, Messenger, Position, ReadMarker, Store as _,
+};
 
 use super::traced::{Cost, Traced};
 use super::world::{READ, Verdict, case, ensure, fill, message, user};
@@ -186,56 +188,59 @@ pub(crate) fn crowded() -> Trial {
 pub(crate) fn idle() -> Trial {
     let name = "an_inbox_that_has_not_changed_costs_one_row";
     case(name, BUCKET, EPOCH, async |traced| {
-        const CONVERSATIONS: u32 = 300;
-        let owner = user("owner");
-        // All in one epoch, and settled.
-        let start = SystemTime::UNIX_EPOCH + EPOCH * 70_000;
-        let at = |n: u32| start + Duration::from_secs(n.into());
-        let others: Vec<_> = (0..CONVERSATIONS).map(|_| user("other")).collect();
-        let messages: Vec<_> = (0..CONVERSATIONS)
-            .map(|n| message(&others[n as usize], &owner, at(n)))
-            .collect();
-        fill(&traced.quick, messages.clone()).await?;
-        let store = &traced.store;
+        const CONVERSATIONS: usize = 100;
         let limit = READ as usize;
+        // All in one epoch long ago.
+        let start = SystemTime::UNIX_EPOCH + EPOCH * 70_000;
+        let at = |n: usize| start + Duration::from_secs(n as u64);
+        let owners = [user("imports"), user("reads")];
+        let mut inboxes = Vec::new();
+        for owner in &owners {
+            let messages: Vec<_> = (0..CONVERSATIONS)
+                .map(|n| message(&user("other"), owner, at(n)))
+                .collect();
+            fill(&traced.quick, messages.clone()).await?;
+            inboxes.push(messages);
+        }
+        let store = &traced.store;
+        let is_one_row = |cost: Cost| cost.statements == 1 && cost.rows <= 2;
 
-        let latest = messages[messages.len() - 1].id().into();
-        let (log, cost) = traced.cost(store.inbox_log(&owner, latest, limit)).await?;
+        let latest = inboxes[0][CONVERSATIONS - 1].id().into();
+        let poll = traced.cost(store.inbox_log(&owners[0], latest, limit));
+        let (log, cost) = poll.await?;
         println!("{CONVERSATIONS} conversations in an epoch, idle poll: {cost}");
         ensure!(log.is_empty(), "{} items", log.len());
-        ensure!(
-            cost.statements == 1 && cost.rows <= 2,
-            "the poll read {cost}"
-        );
+        ensure!(is_one_row(cost), "the poll read {cost}");
 
-        // What is imported now has settled when this is over.
+        // Everything has settled when this is over.
         tokio::time::sleep(store.settle() + Duration::from_secs(1)).await;
-        let first = store.inbox(&owner, None, limit).await?;
-        let (again, cost) = traced.cost(store.inbox(&owner, None, limit)).await?;
-        println!("{CONVERSATIONS} conversations in an epoch, first page again: {cost}");
-        ensure!(first == again, "another page");
-        ensure!(
-            cost.statements == 1 && cost.rows <= 2,
-            "the page read {cost}"
-        );
-
-        // Any change shows at once, also one whose key is older than the latest one.
-        for (n, older) in [(200, 10), (201, 20)] {
-            tokio::time::sleep(store.settle() + Duration::from_secs(1)).await;
-            store.inbox(&owner, None, limit).await?;
-            let (_, cost) = traced.cost(store.inbox(&owner, None, limit)).await?;
-            ensure!(
-                cost.statements == 1,
-                "before import {n} the page read {cost}"
-            );
-            // Newer than the last item of the page, older than the latest one.
-            let import = message(&others[n], &owner, at(CONVERSATIONS - older));
-            traced.quick.put(import.id().into(), &import).await?;
-            let page = store.inbox(&owner, None, limit).await?;
-            let place = Position::from(import.id());
-            let is_there = page.iter().any(|entry| entry.place() == place);
-            ensure!(is_there, "import {n} is not on the page");
+        for owner in &owners {
+            let first = store.inbox(owner, None, limit).await?;
+            let (again, cost) = traced.cost(store.inbox(owner, None, limit)).await?;
+            println!("{CONVERSATIONS} conversations in an epoch, first page again: {cost}");
+            ensure!(first == again, "another page");
+            ensure!(is_one_row(cost), "the page read {cost}");
         }
+
+        // A change shows at once: one whose key is older than the latest one, and one that changes
+        // nothing but a marker.
+        let [imports, reads] = &owners;
+        let import = message(&user("import"), imports, at(CONVERSATIONS - 10));
+        traced.quick.put(import.id().into(), &import).await?;
+        let page = store.inbox(imports, None, limit).await?;
+        let place = Position::from(import.id());
+        let is_there = page.iter().any(|entry| entry.place() == place);
+        ensure!(is_there, "the import is not on the page");
+
+        let last = &inboxes[1][CONVERSATIONS - 1];
+        let marker = ReadMarker::new(Conversation::of(last), reads.clone(), last.id());
+        let key = message(reads, imports, SystemTime::now()).id();
+        traced.quick.mark(key.into(), &marker).await?;
+        let page = store.inbox(reads, None, limit).await?;
+        ensure!(
+            page[0].read_up_to() == Some(last.id()),
+            "the marker is not on the page"
+        );
         Ok(())
     })
 }
