@@ -91,7 +91,12 @@ mod tests {
 
     #[test]
     fn bytes_are_given_back() {
-        let limits = Limits::new(1, 100, 1, Arc::new(Instruments::new(Vec::new(), Vec::new())));
+        let limits = Limits::new(
+            1,
+            100,
+            1,
+            Arc::new(Instruments::new(Vec::new(), Vec::new())),
+        );
         let large = limits.hold(1_000_000);
         assert!(large.is_some(), "one answer is always possible");
         assert!(limits.hold(1).is_none());

@@ -222,16 +222,23 @@ impl Shared {
     }
 
     /// Looks a request up, with and without the path under which the service is mounted.
+    ///
+    /// A path that begins with the base path may be the path of a call itself, if a router has removed
+    /// the base path already: under `/chat`, `/chat/docs` is `/docs`, `/chat/chat.js` is a file of the
+    /// chat page, and `/chat/` is the chat page, to which the root leads anyway.
     fn find<'a>(&self, method: &Method, path: &'a str) -> Found<'a> {
-        let found = ROUTER.find(method, path);
+        let as_it_is = ROUTER.find(method, path);
         let base = self.state.base();
-        if base.is_empty() || !matches!(found, Found::Nothing) {
-            return found;
-        }
-        match path.strip_prefix(base) {
-            Some("") => ROUTER.find(method, "/"),
-            Some(rest) if rest.starts_with('/') => ROUTER.find(method, rest),
-            _ => found,
+        let rest = match path.strip_prefix(base) {
+            _ if base.is_empty() => return as_it_is,
+            Some("" | "/") if !matches!(as_it_is, Found::Nothing) => return as_it_is,
+            Some("") => "/",
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => return as_it_is,
+        };
+        match ROUTER.find(method, rest) {
+            Found::Nothing => as_it_is,
+            found => found,
         }
     }
 

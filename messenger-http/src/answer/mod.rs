@@ -2,18 +2,19 @@
 
 mod asset;
 mod body;
+mod json;
 mod page;
 mod problem;
 
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use messenger_core::{Error, ErrorKind};
-use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use asset::{Asset, CONTENT_SECURITY_POLICY, ETAG, POLICY_OF_TEXT};
 pub use body::Body;
 pub(crate) use body::Payload;
+pub(crate) use json::WriteJson;
 pub(crate) use page::{LINK, List, page, page_schema, page_with_example};
 pub(crate) use problem::{
     Chain, Code, EXAMPLE_REQUEST, Info, PROBLEM, Problem, message_path_of, problem_type,
@@ -32,24 +33,11 @@ pub(crate) struct HeaderDoc {
 }
 
 /// Answers with a value as JSON.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Result<Answer, Problem> {
-    json_of_about(1024, status, value)
-}
-
-/// Answers with a value as JSON, which takes about this many bytes.
-fn json_of_about(
-    size: usize,
-    status: StatusCode,
-    value: &impl Serialize,
-) -> Result<Answer, Problem> {
-    let mut body = Vec::with_capacity(size);
-    serde_json::to_writer(&mut body, value).map_err(|error| {
-        let internal = Error::new(ErrorKind::Internal, "the answer cannot be serialized");
-        Problem::from(internal.with_source(error))
-    })?;
-    let mut answer = with_type("application/json", Payload::Owned(body));
+pub(crate) fn json(status: StatusCode, value: &impl WriteJson) -> Answer {
+    let body = Payload::Owned(json::to_json(value));
+    let mut answer = with_type("application/json", body);
     *answer.status_mut() = status;
-    Ok(answer)
+    answer
 }
 
 /// Answers with a body of this media type.

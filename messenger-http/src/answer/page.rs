@@ -5,10 +5,9 @@ use std::fmt::{self, Write as _};
 use http::StatusCode;
 use http::header;
 use messenger_core::{Limit, Page};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, HeaderDoc, Problem, header_value, json_of_about};
+use super::{Answer, HeaderDoc, Problem, WriteJson, header_value};
 use crate::schema::{self, CURSOR, Components, Schema};
 
 /// A list that a cursor leads to: its path, and the other parameters of the query, each after an
@@ -21,7 +20,7 @@ pub(crate) struct List<P, Q> {
 
 /// Answers with a page and its `Link` header (RFC 8288): the lists of older and of newer items, with
 /// the page's cursors.
-pub(crate) fn page<T: Serialize, P: fmt::Display, Q: fmt::Display>(
+pub(crate) fn page<T: WriteJson, P: fmt::Display, Q: fmt::Display>(
     page: &Page<T>,
     older: &List<P, Q>,
     newer: &List<impl fmt::Display, Q>,
@@ -34,9 +33,7 @@ pub(crate) fn page<T: Serialize, P: fmt::Display, Q: fmt::Display>(
     }
     let (List { path, query }, prev) = (newer, page.prev);
     let _ = write!(link, "<{path}?cursor={prev}{query}>; rel=\"prev\"");
-    // An item with a short text takes about 400 bytes.
-    let size = 256 + 400 * page.items.len();
-    let mut answer = json_of_about(size, StatusCode::OK, page)?;
+    let mut answer = super::json(StatusCode::OK, page);
     answer
         .headers_mut()
         .insert(header::LINK, header_value(link)?);

@@ -4,22 +4,21 @@ use std::fmt;
 
 use http::StatusCode;
 use messenger_core::{Error, ErrorKind, Outcome, UserId};
-use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Visitor};
 
-use crate::answer::{self, Answer, Code, Problem};
+use crate::answer::{self, Answer, Code, Problem, WriteJson};
 use crate::request::Request;
 use crate::state::Written;
 
 /// Makes a change that is safe to repeat, and answers with what it made. `missing` is the problem if
 /// the changed item does not exist.
-pub(super) async fn change<T: Serialize + Send + 'static>(
+pub(super) async fn change<T: WriteJson + Send + 'static>(
     request: Request<'_>,
     missing: Code,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<Answer, Problem> {
     match request.state.write(request.in_flight, work).await {
-        Written::Done(Ok(changed)) => answer::json(StatusCode::OK, &changed),
+        Written::Done(Ok(changed)) => Ok(answer::json(StatusCode::OK, &changed)),
         Written::Done(Err(error)) => Err(Problem::of_change(error, missing)),
         Written::Panicked => {
             let error = Error::new(ErrorKind::Internal, "a change panicked");

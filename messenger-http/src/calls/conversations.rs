@@ -100,9 +100,12 @@ async fn get(request: Request<'_>) -> Result<Answer, Problem> {
         Some(user) => {
             let entry = messenger.entry(&user, id).await?;
             let entry = entry.ok_or_else(|| Problem::new(Code::ConversationNotFound))?;
-            answer::json(StatusCode::OK, &entry)
+            Ok(answer::json(StatusCode::OK, &entry))
         }
-        None => answer::json(StatusCode::OK, &existing(messenger, id).await?),
+        None => Ok(answer::json(
+            StatusCode::OK,
+            &existing(messenger, id).await?,
+        )),
     }
 }
 

@@ -43,8 +43,7 @@ static LAST_EVENT_ID: HeaderParam = HeaderParam {
     schema: || json!({"type": "string", "maxLength": Cursor::MAX_LEN}),
 };
 
-const DESCRIPTION_OF_EVENTS: &str =
-    "Server-sent events. Each has the changed item as it is now in its data, as lists show it, and \
+const DESCRIPTION_OF_EVENTS: &str = "Server-sent events. Each has the changed item as it is now in its data, as lists show it, and \
      a cursor in its id. With cursor or Last-Event-ID the stream begins with everything that has \
      changed since. Without, it begins now, with an event ready that has the first cursor. No \
      change is missed, and an item may come again. The server ends a stream with an event end, \

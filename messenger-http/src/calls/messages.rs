@@ -102,7 +102,7 @@ fn panicked(id: Option<MessageId>) -> Problem {
 }
 
 fn created(base: &str, message: &Message, replayed: bool) -> Result<Answer, Problem> {
-    let mut answer = answer::json(StatusCode::CREATED, message)?;
+    let mut answer = answer::json(StatusCode::CREATED, message);
     let location = message_path_of(base, message.conversation_id(), message.id());
     let headers = answer.headers_mut();
     headers.insert(header::LOCATION, header_value(location)?);
@@ -311,7 +311,7 @@ async fn get(request: Request<'_>) -> Result<Answer, Problem> {
     let id: MessageId = request.path.id("message_id")?;
     let message = request.state.messenger.message(conversation, id).await?;
     let message = message.ok_or_else(|| Problem::new(Code::MessageNotFound))?;
-    answer::json(StatusCode::OK, &message)
+    Ok(answer::json(StatusCode::OK, &message))
 }
 
 pub(super) static EDIT: Call = Call {

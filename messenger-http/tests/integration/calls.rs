@@ -248,10 +248,8 @@ fn the_root_leads_to_the_documentation() {
         let location = answer.header("location").unwrap();
         assert_eq!(client.get(location).await.status, 200);
         let nowhere = client.get("/nowhere").await.json();
-        assert!(
-            nowhere["detail"].as_str().unwrap().contains(location),
-            "{nowhere}"
-        );
+        let detail = nowhere["detail"].as_str().unwrap();
+        assert!(detail.contains("/docs"), "{detail}");
     });
 }
 

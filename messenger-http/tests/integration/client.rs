@@ -34,10 +34,14 @@ impl Client {
         let connection = tokio::spawn(connection);
         let response = sender.send_request(request).await.unwrap();
         let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        let content_type = head.headers.get("content-type");
+        let body = match content_type.is_some_and(|value| value == "text/event-stream") {
+            // It does not end.
+            true => Vec::new(),
+            false => body.collect().await.unwrap().to_bytes().to_vec(),
+        };
         drop(sender);
-        // This client needs the connection no longer.
-        let _ = connection.await;
+        connection.abort();
         let answer = Answer {
             status: head.status,
             headers: head.headers,

@@ -227,68 +227,89 @@ fn any_origin_may_call_if_all_are_allowed() {
 #[test]
 fn everything_carries_the_base_path() {
     run(async {
-        let config = ServiceConfig::default().with_base_path("/chat").unwrap();
-        let service = service(config);
-        let get = async |path: &str| {
-            let response = call(&service, request(Method::GET, path, &[("host", "a")])).await;
-            assert_eq!(response.status(), 200, "{path}");
-            response
-        };
-        let (alice, bob) = (user(), user());
-        // As it arrives behind a router that removes the path, and behind one that does not.
-        for prefix in ["", "/chat"] {
-            let post = Request::post(format!("{prefix}/api/messages/")).header("host", "a");
-            let post = post.header("content-type", "application/json");
-            let sent = post.body(Full::from(message(&alice, &bob, "x"))).unwrap();
-            let sent = call(&service, sent).await;
-            assert_eq!(sent.status(), 201);
-            let location = sent.headers()["location"].to_str().unwrap().to_owned();
-            assert!(
-                location.starts_with("/chat/api/messages/conversation/"),
-                "{location}"
-            );
-            get(&location).await;
-
-            let inbox = get(&format!("{prefix}/api/conversations/user/{alice}")).await;
-            let link = inbox.headers()["link"].to_str().unwrap();
-            assert!(link.starts_with("</chat/api/conversations/user/"), "{link}");
-
-            let start = request(Method::GET, &format!("{prefix}/"), &[("host", "a")]);
-            let start = call(&service, start).await;
-            assert_eq!(start.headers()["location"], "/chat/docs");
-
-            let html = body(get(&format!("{prefix}/docs")).await).await;
-            let files: Vec<_> = html
-                .split('"')
-                .filter(|part| part.starts_with('/'))
-                .collect();
-            assert_eq!(files.len(), 5, "{files:?}");
-            for file in files {
-                assert!(file.starts_with("/chat/"), "{file}");
-                get(file).await;
+        // Some are also the beginning of paths of calls.
+        for base in ["/messenger/v1", "/chat", "/api", "/docs"] {
+            for is_removed in [false, true] {
+                carries_the_base_path(base, is_removed).await;
             }
-            let script = body(get(&format!("{prefix}/docs/start.js")).await).await;
-            assert!(script.contains("\"/chat/openapi.json\""), "{script}");
-
-            let document = body(get(&format!("{prefix}/openapi.json")).await).await;
-            let document: Value = serde_json::from_str(&document).unwrap();
-            assert_eq!(document["servers"][0]["url"], "/chat");
-
-            let missing = request(Method::GET, &format!("{prefix}/nowhere"), &[("host", "a")]);
-            let problem = body(call(&service, missing).await).await;
-            let problem: Value = serde_json::from_str(&problem).unwrap();
-            assert_eq!(problem["type"], "/chat/problems/not_found");
-            assert!(
-                problem["detail"].as_str().unwrap().contains("/chat/docs"),
-                "{problem}"
-            );
-            get(problem["type"].as_str().unwrap()).await;
         }
-        let none = request(Method::GET, "/chatter/health/live", &[("host", "a")]);
-        assert_eq!(call(&service, none).await.status(), 404);
-        let root = request(Method::GET, "/chat", &[("host", "a")]);
-        assert_eq!(call(&service, root).await.status(), 303);
+        let config = ServiceConfig::default().with_base_path("/chat").unwrap();
+        let other = request(Method::GET, "/chatter/health/live", &[("host", "a")]);
+        assert_eq!(call(&service(config), other).await.status(), 404);
     });
+}
+
+/// Follows what the service writes, behind a router that removes the base path or does not.
+async fn carries_the_base_path(base: &str, is_removed: bool) {
+    let config = ServiceConfig::default().with_base_path(base).unwrap();
+    let service = service(config);
+    let arrives = |url: &str| {
+        let rest = url.strip_prefix(base).unwrap_or_else(|| panic!("{url}"));
+        let path = if is_removed { rest } else { url };
+        if path.is_empty() { "/" } else { path }.to_owned()
+    };
+    let get = async |url: &str| {
+        call(
+            &service,
+            request(Method::GET, &arrives(url), &[("host", "a")]),
+        )
+        .await
+    };
+    let ok = async |url: &str| {
+        let response = get(url).await;
+        assert_eq!(response.status(), 200, "{base}: {url}");
+        response
+    };
+
+    let (alice, bob) = (user(), user());
+    let post = Request::post(arrives(&format!("{base}/api/messages/"))).header("host", "a");
+    let post = post.header("content-type", "application/json");
+    let sent = post.body(Full::from(message(&alice, &bob, "x"))).unwrap();
+    let sent = call(&service, sent).await;
+    assert_eq!(sent.status(), 201);
+    ok(sent.headers()["location"].to_str().unwrap()).await;
+
+    let inbox = ok(&format!("{base}/api/conversations/user/{alice}")).await;
+    let link = inbox.headers()["link"].to_str().unwrap();
+    let (prev, _) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
+    ok(prev).await;
+
+    for root in [base.to_owned(), format!("{base}/")] {
+        let mut response = get(&root).await;
+        if response.status() == 303 {
+            response = ok(response.headers()["location"].to_str().unwrap()).await;
+        }
+        assert_eq!(response.status(), 200, "{root}");
+    }
+
+    for (page, count) in [("/docs", 5), ("/chat/", 4)] {
+        let html = body(ok(&format!("{base}{page}")).await).await;
+        let files = html.split('"').filter(|part| part.starts_with(base));
+        let files: Vec<_> = files.filter(|part| *part != base).collect();
+        assert_eq!(files.len(), count, "{files:?}");
+        for file in files {
+            ok(file).await;
+        }
+    }
+    let script = body(ok(&format!("{base}/docs/start.js")).await).await;
+    assert!(
+        script.contains(&format!("\"{base}/openapi.json\"")),
+        "{script}"
+    );
+
+    let document = body(ok(&format!("{base}/openapi.json")).await).await;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["servers"][0]["url"], base);
+
+    let missing = get(&format!("{base}/nowhere/at/all")).await;
+    let problem: Value = serde_json::from_str(&body(missing).await).unwrap();
+    assert_eq!(problem["code"], "not_found");
+    let docs = format!("{base}/docs");
+    assert!(
+        problem["detail"].as_str().unwrap().contains(&docs),
+        "{problem}"
+    );
+    ok(problem["type"].as_str().unwrap()).await;
 }
 
 #[test]
