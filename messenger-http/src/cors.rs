@@ -32,6 +32,12 @@ pub(crate) struct Cors {
 impl Cors {
     /// Looks up the origin of a request among those that are allowed.
     pub(crate) fn of(headers: &HeaderMap, allowed: &[String]) -> Self {
+        if allowed.is_empty() {
+            return Self {
+                allow_origin: None,
+                varies: false,
+            };
+        }
         let any = allowed.iter().any(|allowed| allowed == "*");
         let origin = headers.get(header::ORIGIN);
         let is_allowed = |origin: &&HeaderValue| {
@@ -45,7 +51,7 @@ impl Cors {
         });
         Self {
             allow_origin,
-            varies: !any && !allowed.is_empty(),
+            varies: !any,
         }
     }
 

@@ -254,7 +254,9 @@ impl Shared {
         B::Data: Send,
     {
         let (state, config) = (&self.state, &self.state.config);
-        request::check_transfer_encoding(&parts.headers).inspect_err(|_| body.abandon())?;
+        if !body.has_ended() {
+            request::check_transfer_encoding(&parts.headers).inspect_err(|_| body.abandon())?;
+        }
         let is_operation = matches!(found, Found::Call(call, _) if !call.is_limited());
         let allowed_hosts = config.allowed_hosts.as_deref().filter(|_| !is_operation);
         request::check_host(parts, allowed_hosts)?;

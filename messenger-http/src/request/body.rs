@@ -54,14 +54,19 @@ where
             true => Progress::Ended,
             false => Progress::Unread,
         };
-        let is_held_back = headers
-            .get(header::EXPECT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let is_held_back = progress == Progress::Unread
+            && headers
+                .get(header::EXPECT)
+                .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
         Self {
             body,
             is_held_back,
             progress,
         }
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.progress == Progress::Ended
     }
 
     /// Gives the body up: where it ends is not certain, or it is too large.
@@ -114,7 +119,7 @@ where
                 self.progress = Progress::Ended;
             }
         }
-        self.progress == Progress::Ended
+        self.has_ended()
     }
 }
 
