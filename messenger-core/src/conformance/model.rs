@@ -324,6 +324,10 @@ impl Store for ModelStore {
         Duration::ZERO
     }
 
+    fn in_flight(&self) -> Option<LogKey> {
+        None
+    }
+
     fn newest(&self) -> Option<Revision> {
         None
     }

@@ -379,6 +379,11 @@ impl Store for Tee {
         settle.max().unwrap_or_default()
     }
 
+    fn in_flight(&self) -> Option<LogKey> {
+        let stores = self.stores.iter();
+        stores.filter_map(|named| named.store.in_flight()).min()
+    }
+
     fn newest(&self) -> Option<Revision> {
         let newest = self.stores.iter().map(|named| named.store.newest());
         newest.max().flatten()
