@@ -11,9 +11,10 @@ use crate::world::{World, case, failed};
 /// memory store's suite runs.
 pub(crate) fn cases() -> Vec<Trial> {
     let trial = |rule: &'static Case| {
-        case(&format!("conformance::{rule}"), async move |world: World| {
-            rule.run(&Shared(world)).await.map_err(failed)
-        })
+        case(
+            &format!("conformance::{rule}"),
+            async move |world: World| rule.run(&Shared(world)).await.map_err(failed),
+        )
     };
     all().iter().map(trial).collect()
 }
