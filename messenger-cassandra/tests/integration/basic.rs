@@ -66,10 +66,7 @@ async fn markers(world: World) -> Verdict {
     for message in [&first, &second] {
         send(&world.store, message).await?;
     }
-    let unread = async |above| {
-        let count = world.other.unread(pair.id(), &pair.two, above, 5).await;
-        count
-    };
+    let unread = async |above| world.other.unread(pair.id(), &pair.two, above, 5).await;
     assert_eq!(unread(None).await?, 2);
     assert_eq!(world.store.unread(pair.id(), &pair.one, None, 5).await?, 0);
     let key = id();

@@ -1,15 +1,15 @@
-//! Calls that nobody thought of: the model, the memory store and this one, side by side.
+//! Generated calls: the model, the memory store and this one, side by side.
 
 use libtest_mimic::Trial;
-use messenger_core::testing::Lockstep;
+use messenger_core::conformance::Lockstep;
 use messenger_memory::MemoryStore;
 
 use crate::conformance::Shared;
 use crate::world::{World, failed, runtime};
 
-/// How many lists of calls are played, unless `PROPTEST_CASES` says. Each call asks three stores for
+/// The number of lists of calls, unless `PROPTEST_CASES` is set. Each call asks three stores for
 /// every view.
-const CASES: u32 = 40;
+const RUNS: u32 = 40;
 
 pub(crate) fn cases() -> Vec<Trial> {
     vec![testkit::trial::with_shared(
@@ -20,7 +20,7 @@ pub(crate) fn cases() -> Vec<Trial> {
                 .with_store("memory", MemoryStore::new)
                 .with_store("cassandra", Shared(world));
             if std::env::var_os("PROPTEST_CASES").is_none() {
-                lockstep = lockstep.with_cases(CASES);
+                lockstep = lockstep.with_runs(RUNS);
             }
             let figures = lockstep.run(runtime()).map_err(failed)?;
             println!("no disagreement: {figures}");

@@ -4,10 +4,12 @@
 use libtest_mimic::Arguments;
 
 mod basic;
+mod conformance;
 mod connect;
 mod disk;
 mod faults;
 mod flatness;
+mod lockstep;
 mod observed;
 mod outage;
 mod proxy;
@@ -24,7 +26,9 @@ fn main() {
     let mut trials = faults::long();
     trials.push(disk::trial());
     trials.extend(basic::cases());
+    trials.extend(conformance::cases());
     trials.extend(connect::cases());
+    trials.extend(lockstep::cases());
     trials.extend(observed::cases());
     trials.extend(outage::cases());
     trials.extend(schema::cases());

@@ -9,6 +9,8 @@ use messenger_core::{
     Store,
 };
 
+use scylla::serialize::row::SerializeRow;
+
 use crate::schema::{Own, VERSION_1};
 use crate::world::{Pair, Verdict, World, case, change, entry_of, id, marker, send};
 
@@ -70,7 +72,7 @@ impl Version1<'_> {
         self.write(cql, (conversation, window, timestamp)).await
     }
 
-    async fn write(&self, cql: &str, values: impl scylla::serialize::row::SerializeRow) -> Verdict {
+    async fn write(&self, cql: &str, values: impl SerializeRow + Send + Sync) -> Verdict {
         let cql = cql.replace("{}", self.0.config.keyspace());
         self.0.session.query_unpaged(cql, values).await?;
         Ok(())
@@ -192,7 +194,8 @@ async fn inbox_is(
         (&pair.one, entry.clone().with_markers(None, read)),
         (&pair.two, entry.with_markers(read, None)),
     ] {
-        assert_eq!(store.inbox(user, None, 5).await?, [entry.clone()]);
+        let inbox = store.inbox(user, None, 5).await?;
+        assert_eq!(inbox, std::slice::from_ref(&entry));
         assert_eq!(store.entry(user, pair.id()).await?, Some(entry));
     }
     Ok(())

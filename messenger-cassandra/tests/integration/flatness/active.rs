@@ -89,6 +89,7 @@ struct Rate {
     median: Duration,
 }
 
+#[expect(clippy::future_not_send, reason = "it is not spawned")]
 async fn rate(call: impl AsyncFn() -> Result<(), Error>) -> Result<Rate, Failed> {
     let mut times = Vec::new();
     let started = Instant::now();
