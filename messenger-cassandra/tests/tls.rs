@@ -9,7 +9,7 @@ use std::process::Command;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
-use messenger_core::{Clock, ErrorKind, NewMessage, Slice, Store as _};
+use messenger_core::{Clock, ErrorKind, NewMessage, Store as _};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use testkit::cassandra::{Cluster, Source};
@@ -55,8 +55,8 @@ async fn trusted(config: CassandraConfig, node: &str) -> Verdict {
     let store = CassandraStore::connect(&config).await?;
     let message = NewMessage::new("alice".parse()?, "bob".parse()?, "Nobody listens")?;
     let message = message.with_id(Clock::new().next_id());
-    store.append(&message).await?;
-    let history = store.history(message.conversation_id(), Slice::newest(2));
+    store.put(message.id().into(), &message).await?;
+    let history = store.history(message.conversation_id(), None, 2);
     assert_eq!(history.await?, [message]);
     // The node says so too: this connection is a plain one, and all of the store's are not.
     let bare = SessionBuilder::new().known_node(node).build().await?;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use futures_util::future::try_join;
 use messenger_core::{ConversationId, Message, Position, UserId};
 use scylla::client::session::Session;
