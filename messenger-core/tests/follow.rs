@@ -94,7 +94,7 @@ async fn a_change_by_this_process_is_delivered_at_once() {
         .send(message("bob", "alice", "two"))
         .await
         .unwrap();
-    assert_eq!(next(&mut history).await.items, [two.clone()]);
+    assert_eq!(next(&mut history).await.items, std::slice::from_ref(&two));
     assert_eq!(
         next(&mut inbox).await.items[0].last_message().id(),
         two.id()
