@@ -100,7 +100,10 @@ impl Server {
         let url = format!("http://{address}");
         let store = arguments.store.kind;
         let hint = if arguments.demo {
-            format!("try: curl {url}/api/conversations/user/{}\n", user_id(1))
+            format!(
+                "chat as {user}: {url}/chat/#user={user}\n",
+                user = user_id(1)
+            )
         } else if store == StoreKind::Memory {
             "it is empty, and ends with the program; --demo fills it with test data\n".to_owned()
         } else {

@@ -64,16 +64,17 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const BASE: &str = "{base}";
 
 fn file(name: &str, request: &Request<'_>) -> Result<Answer, Problem> {
-    let (media_type, text) = match name {
-        "index.html" => (
-            "text/html; charset=utf-8",
-            include_str!("../../assets/chat/index.html"),
-        ),
-        "chat.js" => (
+    let asset = match name {
+        "index.html" => {
+            let html = include_str!("../../assets/chat/index.html");
+            let html = html.replace(BASE, request.state.base());
+            Asset::new("text/html; charset=utf-8", html)
+        }
+        "chat.js" => Asset::new(
             "text/javascript; charset=utf-8",
             include_str!("../../assets/chat/chat.js"),
         ),
-        "chat.css" => (
+        "chat.css" => Asset::new(
             "text/css; charset=utf-8",
             include_str!("../../assets/chat/chat.css"),
         ),
@@ -84,6 +85,5 @@ fn file(name: &str, request: &Request<'_>) -> Result<Answer, Problem> {
             ));
         }
     };
-    let asset = Asset::new(media_type, text.replace(BASE, request.state.base()));
     Ok(asset.with_policy(POLICY).answer(request.headers))
 }

@@ -10,6 +10,7 @@ mod client;
 mod connections;
 mod contract;
 mod document;
+mod events;
 mod faults;
 mod faulty;
 mod fuzz;
