@@ -1,7 +1,7 @@
 //! Test data for `--demo`.
 
 use anyhow::{Context as _, Result};
-use messenger_core::{InboxQuery, Messenger, Timestamp};
+use messenger_core::{Content, Error, InboxQuery, Limit, Messenger, NewMessage, Timestamp};
 use tracing::info;
 
 use crate::generate::{DEFAULT_SEED, Plan, Sizes, generate, user_id};
@@ -19,6 +19,9 @@ pub(crate) async fn fill(messenger: &Messenger) -> Result<()> {
     generate(messenger, &plan, 16, || ())
         .await
         .context("cannot add the test data")?;
+    change(messenger)
+        .await
+        .context("cannot change the test data")?;
     let Sizes {
         users,
         conversations,
@@ -26,5 +29,41 @@ pub(crate) async fn fill(messenger: &Messenger) -> Result<()> {
         ..
     } = sizes;
     info!(users, conversations, messages, "test data was added");
+    Ok(())
+}
+
+/// The number of conversations of the first user that stay unread.
+const UNREAD: usize = 3;
+
+/// Adds what generated messages do not have: read markers, an edited message and an unsent one.
+async fn change(messenger: &Messenger) -> Result<(), Error> {
+    let (reader, sender) = (user_id(1), user_id(2));
+    let inbox = InboxQuery::new().with_limit(Limit::MAX);
+    for entry in messenger
+        .inbox(&reader, inbox)
+        .await?
+        .into_iter()
+        .skip(UNREAD)
+    {
+        let last = entry.last_message().id();
+        messenger.mark_read(entry.id(), &reader, last).await?;
+    }
+    let message = |text| NewMessage::new(sender.clone(), reader.clone(), text);
+    let question = messenger.send(message("Are you coming at sixt?")?).await?;
+    let mistake = messenger.send(message("Mum, where are my keys?")?).await?;
+    let conversation = question.conversation_id();
+    let corrected: Content = "Are you coming at six?".parse()?;
+    messenger
+        .edit(conversation, question.id(), &sender, corrected)
+        .await?;
+    messenger
+        .unsend(conversation, mistake.id(), &sender)
+        .await?;
+    let last = messenger
+        .send(message("Sorry, that was for my mother")?)
+        .await?;
+    messenger
+        .mark_read(conversation, &sender, last.id())
+        .await?;
     Ok(())
 }

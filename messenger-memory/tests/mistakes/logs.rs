@@ -50,7 +50,7 @@ mistake! { 7 => a_smaller_id_is_taken_for_known(Mutex<Option<MessageId>>) {
     put(this, key, message) {
         let newest = *this.state.lock();
         let age = newest.map(|newest| newest.timestamp().saturating_duration_since(message.created_at()));
-        if newest > Some(message.id()) && message.is_original() && age < Some(Duration::from_millis(100)) {
+        if newest > Some(message.id()) && message.is_original() && age < Some(Duration::from_secs(1)) {
             return Ok(());
         }
         *this.state.lock() = newest.max(Some(message.id()));

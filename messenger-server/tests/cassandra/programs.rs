@@ -83,7 +83,7 @@ fn the_server_keeps_its_messages_over_a_restart(node: &Node) {
     let message = sent.json();
     let metrics = get(&server.address, "/metrics").body;
     assert!(
-        metrics.contains("messenger_cassandra_operation"),
+        metrics.contains("messenger_store_call_duration_seconds_bucket{operation=\"put\""),
         "{metrics}"
     );
     server.stop();

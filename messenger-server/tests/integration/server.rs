@@ -108,7 +108,7 @@ fn a_message_is_sent_and_read() {
 fn the_demo_data_has_a_history_and_an_inbox_of_several_pages() {
     let mut server = Server::start(&["--demo"]);
     let hint = server.process.line();
-    assert!(hint.contains("/api/conversations/user/alice"), "{hint}");
+    assert!(hint.contains("/chat/#user=alice"), "{hint}");
 
     let inbox = server.walk("/api/conversations/user/alice");
     assert!(inbox.len() >= 25);
@@ -120,6 +120,18 @@ fn the_demo_data_has_a_history_and_an_inbox_of_several_pages() {
     assert!(history.len() > 200);
     let ids = history.iter().map(|message| message["id"].as_str());
     assert!(ids.is_sorted_by(|newer, older| newer > older));
+
+    // It shows what can become of a message.
+    assert!(
+        history
+            .iter()
+            .any(|message| message["edited_at"].is_string())
+    );
+    assert!(history.iter().any(|message| message["content"].is_null()));
+    let inbox = server.get("/api/conversations/user/alice?limit=10&unread=true");
+    let unread = |entry: &Value| entry["unread"]["count"] != 0;
+    let entries = inbox["data"].as_array().unwrap();
+    assert!(entries.iter().any(unread) && !entries.iter().all(unread));
 }
 
 #[test]
