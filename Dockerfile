@@ -2,7 +2,7 @@
 # be kept up to date.
 #
 #   docker build -t messenger .
-#   docker run --rm -p 127.0.0.1:8000:8000 --read-only --cap-drop ALL messenger
+#   docker run --rm -p 127.0.0.1:8000:8000 -v messenger:/data --read-only --cap-drop ALL messenger
 #
 # Only plain instructions, so that BuildKit and the legacy builder both build this.
 
