@@ -44,6 +44,17 @@ mod write;
 
 pub use config::{CassandraConfig, Consistency, Replication};
 
+#[cfg(doc)]
+pub mod guides {
+    //! Guides: how to run the store in production, and how it works inside.
+
+    #[doc = include_str!("../docs/production.md")]
+    pub mod production {}
+
+    #[doc = include_str!("../docs/internals.md")]
+    pub mod internals {}
+}
+
 use cache::Cache;
 use inbox::FirstPages;
 use session::{Client, Db};
