@@ -88,7 +88,11 @@ fn an_empty_variable_counts_as_unset() {
     for variable in variables {
         command.env(variable, "");
     }
-    command.args(["--listen", "127.0.0.1:0"]);
+    // The default store keeps its data in the current directory.
+    let directory = tempfile::tempdir().unwrap();
+    command
+        .current_dir(&directory)
+        .args(["--listen", "127.0.0.1:0"]);
     Server::start_as(&mut command).get("/health/ready");
 }
 
