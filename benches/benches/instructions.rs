@@ -25,8 +25,8 @@ use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 use http::{Request, Response};
 use messenger_core::{
-    Clock, Content, Conversation, ConversationId, Cursor, HistoryQuery, Message, MessageId,
-    Messenger, Page, Preview, Slice, Store as _, UserId,
+    Clock, Content, ConversationId, Cursor, HistoryQuery, InboxEntry, Message, MessageId,
+    Messenger, Page, Preview, Store as _, UserId,
 };
 use messenger_http::{Body, MessengerService};
 use messenger_memory::MemoryStore;
@@ -111,7 +111,10 @@ fn stored(messages: impl Iterator<Item = Message>) -> &'static Stored {
     let store: &MemoryStore = Box::leak(Box::default());
     runtime.block_on(async {
         for message in messages {
-            store.append(&message).await.expect("memory takes it");
+            store
+                .put(message.id().into(), &message)
+                .await
+                .expect("memory takes it");
         }
         // The first call of a thread does more, which is not counted.
         let nobody = ConversationId::from(Uuid::nil());
@@ -158,7 +161,11 @@ fn calls(stored: &'static Stored, times: usize, request: impl Fn() -> Request<Bo
 }
 
 fn get(stored: &'static Stored, path: &str) -> Call {
-    let request = || Request::get(path).body(Body::default());
+    let request = || {
+        Request::get(path)
+            .header("host", "localhost")
+            .body(Body::default())
+    };
     calls(stored, 1, || request().expect("a request"))
 }
 
@@ -248,7 +255,9 @@ fn cursor_parse(text: String) -> (String, Cursor) {
     config = at_most("store_append::to_100000")
 )]
 fn store_append((stored, message): (&'static Stored, Message)) -> Message {
-    let appended = stored.runtime.block_on(stored.store.append(&message));
+    let appended = stored
+        .runtime
+        .block_on(stored.store.put(message.id().into(), &message));
     appended.expect("memory takes it");
     message
 }
@@ -259,7 +268,7 @@ fn store_append((stored, message): (&'static Stored, Message)) -> Message {
 fn store_history(stored: &'static Stored) -> Vec<Message> {
     let [one, other] = users();
     let conversation = ConversationId::direct(&one, &other);
-    let page = stored.store.history(conversation, Slice::newest(READ));
+    let page = stored.store.history(conversation, None, READ);
     let page = stored.runtime.block_on(page).expect("memory answers");
     assert_eq!(page.len(), READ);
     page
@@ -268,10 +277,10 @@ fn store_history(stored: &'static Stored) -> Vec<Message> {
 #[library_benchmark]
 #[bench::of_100(args = (inboxes(100)), config = at_most("store_inbox_times_16::of_100"))]
 #[bench::of_10000(args = (inboxes(10_000)), config = at_most("store_inbox_times_16::of_10000"))]
-fn store_inbox_times_16(stores: [&'static Stored; STORES]) -> [Vec<Conversation>; STORES] {
+fn store_inbox_times_16(stores: [&'static Stored; STORES]) -> [Vec<InboxEntry>; STORES] {
     let user = user(1);
     stores.map(|stored| {
-        let page = stored.store.inbox(&user, Slice::newest(READ));
+        let page = stored.store.inbox(&user, None, READ);
         let page = stored.runtime.block_on(page).expect("memory answers");
         assert_eq!(page.len(), READ);
         page

@@ -8,7 +8,7 @@ use messenger_core::{
 };
 
 use crate::messages::{new_key, new_message};
-use crate::page::PageRead;
+use crate::page::{PageRead, Range};
 
 /// The source of pages.
 #[derive(Clone, Debug)]
@@ -76,23 +76,29 @@ impl<S: Store + 'static> Target<Operation> for StoreTarget<S> {
         // Calls to the `Arc` would go through its own futures.
         let store: &S = &self.0;
         match operation {
-            Operation::Page(Source::History(conversation), page) => {
-                page.check(&store.history(*conversation, page.slice).await?)
-            }
-            Operation::Page(Source::Inbox(user), page) => {
-                page.check(&store.inbox(user, page.slice).await?)
-            }
+            Operation::Page(Source::History(id), page) => match page.range {
+                Range::Older { below } => page.check(&store.history(*id, below, page.limit).await?),
+                Range::Newer { above } => {
+                    page.check(&store.history_log(*id, above, page.limit).await?)
+                }
+            },
+            Operation::Page(Source::Inbox(user), page) => match page.range {
+                Range::Older { below } => page.check(&store.inbox(user, below, page.limit).await?),
+                Range::Newer { above } => {
+                    page.check(&store.inbox_log(user, above, page.limit).await?)
+                }
+            },
             Operation::Conversation(id) => {
                 let found = store.conversation(*id).await?;
                 ensure!(found.context("no such conversation")?.id() == *id);
                 Ok(())
             }
-            Operation::Append(message) => Ok(store.append(message).await?),
+            Operation::Append(message) => Ok(store.put(message.id().into(), message).await?),
             Operation::AppendKeyed(keyed) => {
                 let (message, reservation) = &**keyed;
                 let claim = store.reserve(reservation).await?;
                 ensure!(claim == reservation.claim, "the key was used before");
-                Ok(store.append(message).await?)
+                Ok(store.put(message.id().into(), message).await?)
             }
         }
     }

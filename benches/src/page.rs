@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
-use messenger_core::{Clock, Conversation, Message, MessageId, Order, Position, Slice};
+use messenger_core::{Clock, InboxEntry, Logged, Message, MessageId, Position};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use uuid::Uuid;
@@ -62,7 +62,7 @@ impl PageKind {
                 .collect(),
             Self::Before => places(inside)
                 .into_iter()
-                .map(|at| older(at, Some(Position::start_of(ids[at].created_at()))))
+                .map(|at| older(at, Some(Position::start_of(ids[at].timestamp()))))
                 .collect(),
             Self::Newer => places(0..ids.len() - PAGE)
                 .into_iter()
@@ -72,11 +72,22 @@ impl PageKind {
     }
 }
 
-/// A slice to read, and the rows that it must return.
+/// The end of a list from which a page is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Range {
+    /// The newest items below a position, if there is one, newest first.
+    Older { below: Option<Position> },
+    /// The oldest items of the log above a position, oldest first.
+    Newer { above: Position },
+}
+
+/// A page to read, and the rows that it must return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PageRead {
-    /// The slice to ask a store for.
-    pub(crate) slice: Slice,
+    /// The part of the list to read.
+    pub(crate) range: Range,
+    /// The number of rows to ask for.
+    pub(crate) limit: usize,
     /// The number of rows that it must return.
     pub(crate) rows: usize,
     /// The id of the first of them.
@@ -87,10 +98,8 @@ impl PageRead {
     /// Reads the items below the one at this index.
     fn older(ids: &[MessageId], at: usize, below: Option<Position>) -> Self {
         Self {
-            slice: Slice {
-                below,
-                ..Slice::newest(READ)
-            },
+            range: Range::Older { below },
+            limit: READ,
             rows: at.min(READ),
             first: ids[at - 1],
         }
@@ -99,12 +108,10 @@ impl PageRead {
     /// Reads the items above the one at this index.
     fn newer(ids: &[MessageId], at: usize) -> Self {
         Self {
-            slice: Slice {
-                above: Some(ids[at].into()),
-                below: None,
-                order: Order::OldestFirst,
-                limit: PAGE,
+            range: Range::Newer {
+                above: ids[at].into(),
             },
+            limit: PAGE,
             rows: PAGE,
             first: ids[at + 1],
         }
@@ -136,7 +143,13 @@ impl Row for Message {
     }
 }
 
-impl Row for Conversation {
+impl<T: Row> Row for Logged<T> {
+    fn id(&self) -> Uuid {
+        self.item.id()
+    }
+}
+
+impl Row for InboxEntry {
     fn id(&self) -> Uuid {
         self.last_message().id().as_uuid()
     }

@@ -112,7 +112,8 @@ async fn fill(store: &MemoryStore, users: Users) -> Result<(u64, u64)> {
             let [sender, receiver] = users.pair(number % users.0, 1 + number / users.0)?;
             let text = &TEXT[..rng.random_range(1..=MAX_CONTENT)];
             let message = NewMessage::new(sender, receiver, text)?;
-            store.append(&message.with_id(clock.next_id())).await?;
+            let id = clock.next_id();
+            store.put(id.into(), &message.with_id(id)).await?;
             count += 1;
             content += text.len() as u64;
         }

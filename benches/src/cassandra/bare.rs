@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use futures_util::future::try_join;
-use messenger_core::{ConversationId, Message, Order, Position, Slice, UserId};
+use messenger_core::{ConversationId, Message, Position, UserId};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::response::query_result::QueryRowsResult;
@@ -15,15 +15,15 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::value::{CqlValue, Row as CqlRow};
 use uuid::Uuid;
 
-use super::rows::{self, Head, Rows};
+use super::rows::{self, Rows};
 use crate::operation::{Operation, Source, Target};
-use crate::page::{READ, Row};
+use crate::page::{PageRead, READ, Range, Row};
 
 /// Above every message id.
 const HIGHEST: Uuid = Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_ffff_ffff_ffff);
 
-/// Message id, sender, receiver and content.
-type MessageRow = (Uuid, String, String, String);
+/// Message id, sender, receiver, content, and the edit: unsent, revision and text.
+type MessageRow = (Uuid, String, String, String, Option<(bool, Uuid, String)>);
 
 impl Row for MessageRow {
     fn id(&self) -> Uuid {
@@ -31,14 +31,29 @@ impl Row for MessageRow {
     }
 }
 
-/// Conversation, participants and head.
-type HeadRow = (Uuid, Vec<String>, (Uuid, i32, String, String));
+/// The columns of an inbox entry: conversation, participants, the last message as version 1 writes
+/// it, the last message, both markers, the log key, and the static columns.
+type EntryRow = (
+    Uuid,
+    Option<Vec<String>>,
+    Option<CqlValue>,
+    Option<(Uuid, bool, Uuid, String, String)>,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<Uuid>,
+    Option<i64>,
+);
 
-impl Row for HeadRow {
+impl Row for EntryRow {
     fn id(&self) -> Uuid {
-        self.2.0
+        self.3.as_ref().map_or(Uuid::nil(), |last| last.0)
     }
 }
+
+/// The columns of [`EntryRow`].
+const ENTRY: &str = "SELECT conversation_id, participants, head, last_message, read_up_to, \
+    seen_up_to, changed, latest, imported FROM inbox_heads WHERE user_id = ?";
 
 /// The driver with the prepared statements.
 pub(super) struct Bare {
@@ -51,6 +66,7 @@ pub(super) struct Bare {
     heads: PreparedStatement,
     recency: PreparedStatement,
     insert_recency: PreparedStatement,
+    change_buckets: PreparedStatement,
     /// Newest first, and oldest first.
     buckets: [PreparedStatement; 2],
     messages: [PreparedStatement; 2],
@@ -75,7 +91,10 @@ impl Bare {
         let message =
             insert("messages (conversation_id, bucket, id, sender_id, receiver_id, content)")
                 .await?;
-        let head = insert("inbox_heads (user_id, conversation_id, participants, head)").await?;
+        let head = insert(
+            "inbox_heads (user_id, conversation_id, participants, last_message, changed, latest)",
+        )
+        .await?;
         let conversation = insert("conversations (conversation_id, participants)").await?;
         let bucket = insert("message_buckets (conversation_id, bucket)").await?;
         let buckets = async |order: &str| {
@@ -87,7 +106,7 @@ impl Bare {
         };
         let messages = async |order: &str| {
             prepare(&format!(
-                "SELECT id, sender_id, receiver_id, content FROM messages \
+                "SELECT id, sender_id, receiver_id, content, edit FROM messages \
                  WHERE conversation_id = ? AND bucket = ? AND id > ? AND id < ? \
                  ORDER BY id {order} LIMIT ?",
             ))
@@ -105,14 +124,11 @@ impl Bare {
                 "SELECT participants FROM conversations WHERE conversation_id = ?",
             )
             .await?,
-            head: prepare(
-                "SELECT conversation_id, participants, head FROM inbox_heads \
-                 WHERE user_id = ? AND conversation_id = ?",
-            )
-            .await?,
-            heads: prepare(
-                "SELECT conversation_id, participants, head FROM inbox_heads \
-                 WHERE user_id = ? AND conversation_id IN ?",
+            head: prepare(&format!("{ENTRY} AND conversation_id = ?")).await?,
+            heads: prepare(&format!("{ENTRY} AND conversation_id IN ?")).await?,
+            change_buckets: prepare(
+                "SELECT bucket FROM change_buckets WHERE conversation_id = ? AND bucket >= ? \
+                 ORDER BY bucket ASC LIMIT ?",
             )
             .await?,
             recency: prepare(
@@ -146,38 +162,51 @@ impl Bare {
         Ok(())
     }
 
-    /// Reads a page of messages: the list of buckets, then each bucket until there are enough.
-    async fn history(&self, conversation: ConversationId, slice: Slice) -> Result<Vec<MessageRow>> {
-        let order = match slice.order {
-            Order::NewestFirst => 0,
-            Order::OldestFirst => 1,
+    /// Reads a page of messages: the list of buckets, then each bucket until there are enough. A newer
+    /// page also asks for the buckets of changes, of which there are none here.
+    async fn history(&self, id: ConversationId, read: &PageRead) -> Result<Vec<MessageRow>> {
+        let id = id.as_uuid();
+        let (order, above, below) = match read.range {
+            Range::Older { below } => (0, Position::MIN, below),
+            Range::Newer { above } => (1, above, None),
         };
-        let id = conversation.as_uuid();
-        let from = slice.above.map_or(0, rows::bucket);
-        let to = slice.below.map_or(i32::MAX, rows::bucket);
-        let buckets = self.read(&self.buckets[order], (id, from, to, 16)).await?;
-        let above = slice.above.unwrap_or(Position::MIN).as_uuid();
-        let below = slice.below.map_or(HIGHEST, Position::as_uuid);
-        let mut page = Vec::with_capacity(slice.limit);
+        let from = match read.range {
+            Range::Older { .. } => 0,
+            Range::Newer { above } => rows::bucket(above),
+        };
+        let to = below.map_or(i32::MAX, rows::bucket);
+        let buckets = self.read(&self.buckets[order], (id, from, to, 16));
+        let buckets = match read.range {
+            Range::Older { .. } => buckets.await?,
+            Range::Newer { .. } => {
+                let changes = self.read(&self.change_buckets, (id, from, 16));
+                try_join(buckets, changes).await?.0
+            }
+        };
+        let (above, below) = (above.as_uuid(), below.map_or(HIGHEST, Position::as_uuid));
+        let mut page = Vec::with_capacity(read.limit);
         for bucket in buckets.rows::<(i32,)>()? {
             let (bucket,) = bucket?;
-            let missing = (slice.limit - page.len()) as i32;
+            let missing = (read.limit - page.len()) as i32;
             let values = (id, bucket, above, below, missing);
             let rows = self.read(&self.messages[order], values).await?;
             for row in rows.rows::<MessageRow>()? {
                 page.push(row?);
             }
-            if page.len() == slice.limit {
+            if page.len() == read.limit {
                 break;
             }
         }
         Ok(page)
     }
 
-    /// Reads a page of conversations: one read of their recency, which is enough where six are
-    /// active in an epoch, and one of their heads.
-    async fn inbox(&self, user: &UserId, slice: Slice) -> Result<Vec<HeadRow>> {
-        let after = slice.below.map_or(i32::MAX, |below| rows::epoch(below) + 1);
+    /// Reads a page of conversations: one read of their recency, which is enough if six are active
+    /// in an epoch, and one of their heads.
+    async fn inbox(&self, user: &UserId, read: &PageRead) -> Result<Vec<EntryRow>> {
+        let Range::Older { below } = read.range else {
+            bail!("only older pages of inboxes are read here");
+        };
+        let after = below.map_or(i32::MAX, |below| rows::epoch(below) + 1);
         let values = (user.as_str(), after, Uuid::nil(), i32::MIN, 2 * READ as i32);
         let recency = self.read(&self.recency, values).await?;
         let ids = recency.rows::<(i32, Uuid)>()?;
@@ -185,23 +214,21 @@ impl Bare {
         let ids = ids.collect::<Result<Vec<_>, _>>()?;
         let heads = self.read(&self.heads, (user.as_str(), ids)).await?;
         let mut page = Vec::with_capacity(2 * READ);
-        for row in heads.rows::<HeadRow>()? {
+        for row in heads.rows::<EntryRow>()? {
             page.push(row?);
         }
-        page.retain(|row| slice.below.is_none_or(|below| row.id() < below.as_uuid()));
+        page.retain(|row| below.is_none_or(|below| row.id() < below.as_uuid()));
         page.sort_unstable_by_key(|row| Reverse(row.id()));
-        page.truncate(slice.limit);
+        page.truncate(read.limit);
         Ok(page)
     }
 
-    /// Reads a conversation: its participants, then its head in one of their inboxes.
-    async fn conversation(&self, id: ConversationId) -> Result<HeadRow> {
-        let id = id.as_uuid();
-        let rows = self.read(&self.participants, (id,)).await?;
-        let (users,) = rows.first_row::<(Vec<&str>,)>()?;
-        let user = users.first().context("it has no participants")?;
-        let rows = self.read(&self.head, (user, id)).await?;
-        Ok(rows.first_row()?)
+    /// Reads the participants of a conversation.
+    async fn conversation(&self, id: ConversationId) -> Result<()> {
+        let rows = self.read(&self.participants, (id.as_uuid(),)).await?;
+        let (users,) = rows.first_row::<(Vec<String>,)>()?;
+        ensure!(users.len() == 2, "it has no two participants");
+        Ok(())
     }
 }
 
@@ -218,16 +245,12 @@ impl Target<Operation> for Bare {
     async fn call(&self, operation: &Operation) -> Result<()> {
         match operation {
             Operation::Page(Source::History(conversation), page) => {
-                page.check(&self.history(*conversation, page.slice).await?)
+                page.check(&self.history(*conversation, page).await?)
             }
             Operation::Page(Source::Inbox(user), page) => {
-                page.check(&self.inbox(user, page.slice).await?)
+                page.check(&self.inbox(user, page).await?)
             }
-            Operation::Conversation(id) => {
-                let (found, ..) = self.conversation(*id).await?;
-                ensure!(found == id.as_uuid(), "another conversation");
-                Ok(())
-            }
+            Operation::Conversation(id) => self.conversation(*id).await,
             Operation::Append(message) => self.append(message).await,
             // A lightweight transaction, then the batch.
             Operation::AppendKeyed(keyed) => {
@@ -255,8 +278,7 @@ pub(super) struct BareFirst(pub(super) Arc<Bare>);
 impl BareFirst {
     async fn check_new(&self, user: &str, conversation: Uuid) -> Result<()> {
         let found = self.0.read(&self.0.head, (user, conversation)).await?;
-        let head = found.maybe_first_row::<(Uuid, Vec<&str>, Head<'_>)>()?;
-        ensure!(head.is_none(), "these users are not new");
+        ensure!(found.rows_num() == 0, "these users are not new");
         Ok(())
     }
 }

@@ -190,7 +190,11 @@ async fn fill(
     // The newest first. In ascending order each message would move its conversation to another epoch
     // and leave a tombstone in the previous one.
     for some in messages.rchunks(FILL_CONCURRENCY) {
-        try_join_all(some.iter().map(|message| store.append(message))).await?;
+        try_join_all(
+            some.iter()
+                .map(|message| store.put(message.id().into(), message)),
+        )
+        .await?;
     }
     Ok(List {
         target: Arc::new(StoreTarget(Arc::clone(store))),

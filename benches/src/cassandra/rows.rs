@@ -1,6 +1,6 @@
 //! The rows of a message, as the statements bind them.
 
-use messenger_core::{Conversation, Message, Position};
+use messenger_core::{Content, LastMessage, Message, Position, Preview};
 use uuid::Uuid;
 
 /// The default windows of a schema, in milliseconds.
@@ -10,13 +10,13 @@ const EPOCH: u64 = 6 * 3600 * 1000;
 /// The rows of a message.
 pub(super) struct Rows<'a> {
     message: &'a Message,
-    conversation: Conversation,
+    last: LastMessage,
     pub(super) id: Uuid,
     pub(super) users: [&'a str; 2],
 }
 
-/// Message id, revision, sender and preview.
-pub(super) type Head<'a> = (Uuid, i32, &'a str, &'a str);
+/// Message id, whether it is unsent, revision, sender and preview.
+pub(super) type Last<'a> = (Uuid, bool, Uuid, &'a str, &'a str);
 
 impl<'a> Rows<'a> {
     pub(super) fn new(message: &'a Message) -> Self {
@@ -24,7 +24,7 @@ impl<'a> Rows<'a> {
         users.sort_unstable();
         Self {
             message,
-            conversation: Conversation::of(message),
+            last: LastMessage::of(message),
             id: message.conversation_id().as_uuid(),
             users,
         }
@@ -41,7 +41,7 @@ impl<'a> Rows<'a> {
             self.message.id().as_uuid(),
             self.message.sender_id().as_str(),
             self.message.receiver_id().as_str(),
-            self.message.content().as_str(),
+            self.message.content().map_or("", Content::as_str),
             self.timestamp(),
         )
     }
@@ -49,15 +49,16 @@ impl<'a> Rows<'a> {
     pub(super) fn head<'b>(
         &'b self,
         user: &'b str,
-    ) -> (&'b str, Uuid, &'b [&'b str], Head<'b>, i64) {
-        let last = self.conversation.last_message();
-        let head = (
-            last.id().as_uuid(),
-            0,
-            last.sender_id().as_str(),
-            last.preview().as_str(),
+    ) -> (&'b str, Uuid, &'b [&'b str], Last<'b>, Uuid, Uuid, i64) {
+        let id = self.last.id().as_uuid();
+        let last = (
+            id,
+            self.last.is_unsent(),
+            self.last.revision().as_uuid(),
+            self.last.sender_id().as_str(),
+            self.last.preview().map_or("", Preview::as_str),
         );
-        (user, self.id, &self.users, head, self.timestamp())
+        (user, self.id, &self.users, last, id, id, self.timestamp())
     }
 
     pub(super) fn conversation(&self) -> (Uuid, &[&str], i64) {

@@ -36,13 +36,13 @@ impl Messenger {
         let (store, reader) = (MemoryStore::new(), UserId::new("reader")?);
         for (number, id) in ids(INBOX, interval).into_iter().enumerate() {
             let message = new_message(&user("writer", number)?, &reader)?;
-            store.append(&message.with_id(id)).await?;
+            store.put(id.into(), &message.with_id(id)).await?;
         }
         let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
         let mut newest = None;
         for id in ids(HISTORY, interval) {
             let message = newest.insert(new_message(&alice, &bob)?.with_id(id));
-            store.append(message).await?;
+            store.put(id.into(), message).await?;
         }
         Ok(Self {
             server: Arc::new(start(store).await?),

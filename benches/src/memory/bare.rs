@@ -1,15 +1,17 @@
 //! The baselines: ordered maps, each behind a lock.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use messenger_core::{
-    Claim, Conversation, ConversationId, IdempotencyKey, Message, MessageId, Order, Slice, UserId,
+    Claim, Conversation, ConversationId, IdempotencyKey, InboxEntry, LastMessage, Message,
+    MessageId, UserId,
 };
 use parking_lot::{Mutex, RwLock};
 
 use crate::operation::{Operation, Target};
-use crate::page::Row;
+use crate::page::{PageRead, Range, Row};
 
 /// The rows of one list.
 #[derive(Debug)]
@@ -22,17 +24,24 @@ impl<T: Row + Clone> OrderedMap<T> {
         Self(RwLock::new(rows.collect()))
     }
 
-    /// Returns clones of the rows of a slice.
-    fn page(&self, slice: Slice) -> Vec<T> {
-        let Some(range) = slice.range() else {
-            return Vec::new();
-        };
-        let mut page = Vec::with_capacity(slice.limit);
+    /// Returns clones of the rows of a page.
+    fn page(&self, read: &PageRead) -> Vec<T> {
+        let mut page = Vec::with_capacity(read.limit);
         let rows = self.0.read();
-        let rows = rows.range(range).map(|(_, row)| row.clone());
-        match slice.order {
-            Order::NewestFirst => page.extend(rows.rev().take(slice.limit)),
-            Order::OldestFirst => page.extend(rows.take(slice.limit)),
+        let copy = |(_, row): (_, &T)| row.clone();
+        match read.range {
+            Range::Older { below } => {
+                let below = below.map_or(Bound::Unbounded, |below| {
+                    Bound::Excluded(below.as_message_id())
+                });
+                let rows = rows.range((Bound::Unbounded, below)).rev();
+                page.extend(rows.take(read.limit).map(copy));
+            }
+            Range::Newer { above } => {
+                let above = Bound::Excluded(above.as_message_id());
+                let rows = rows.range((above, Bound::Unbounded));
+                page.extend(rows.take(read.limit).map(copy));
+            }
         }
         page
     }
@@ -41,19 +50,24 @@ impl<T: Row + Clone> OrderedMap<T> {
 impl<T: Row + Clone + Send + Sync + 'static> Target<Operation> for OrderedMap<T> {
     async fn call(&self, operation: &Operation) -> Result<()> {
         match operation {
-            Operation::Page(_, page) => page.check(&self.page(page.slice)),
+            Operation::Page(_, page) => page.check(&self.page(page)),
             other => bail!("a map of one list cannot {other:?}"),
         }
     }
 }
 
-/// Conversations by their ids.
+/// Returns the entry of a conversation whose last message this is.
+pub(super) fn entry(message: &Message) -> InboxEntry {
+    InboxEntry::new(Conversation::of(message), LastMessage::of(message))
+}
+
+/// Conversations with their last messages, by their ids.
 #[derive(Debug, Default)]
-pub(super) struct BareConversations(RwLock<BTreeMap<ConversationId, Conversation>>);
+pub(super) struct BareConversations(RwLock<BTreeMap<ConversationId, InboxEntry>>);
 
 impl BareConversations {
     /// Stores a conversation and returns its previous state.
-    pub(super) fn replace(&self, conversation: &Conversation) -> Option<Conversation> {
+    pub(super) fn replace(&self, conversation: &InboxEntry) -> Option<InboxEntry> {
         let mut conversations = self.0.write();
         conversations.insert(conversation.id(), conversation.clone())
     }
@@ -64,7 +78,11 @@ impl Target<Operation> for BareConversations {
         let Operation::Conversation(id) = operation else {
             bail!("a map of conversations cannot {operation:?}");
         };
-        let found = self.0.read().get(id).cloned();
+        let found = self
+            .0
+            .read()
+            .get(id)
+            .map(|entry| entry.conversation().clone());
         ensure!(found.context("no such conversation")?.id() == *id);
         Ok(())
     }
@@ -97,14 +115,14 @@ impl Target<Operation> for OneMap {
 pub(super) struct AllViews {
     histories: OneMap,
     conversations: BareConversations,
-    inboxes: RwLock<BTreeMap<(UserId, MessageId), Conversation>>,
+    inboxes: RwLock<BTreeMap<(UserId, MessageId), InboxEntry>>,
     keys: Mutex<BTreeMap<(UserId, IdempotencyKey), Claim>>,
 }
 
 impl AllViews {
     fn insert(&self, message: &Message) {
         self.histories.insert(message);
-        let now = Conversation::of(message);
+        let now = entry(message);
         let before = self.conversations.replace(&now);
         let before = before.map(|conversation| conversation.last_message().id());
         let mut inboxes = self.inboxes.write();
@@ -152,23 +170,24 @@ mod tests {
                 user("b", number % 3).unwrap(),
             );
             let message = new_message(&one, &other).unwrap().with_id(clock.next_id());
-            store.append(&message).await.unwrap();
+            store.put(message.id().into(), &message).await.unwrap();
             views.insert(&message);
         }
         let conversations = views.conversations.0.into_inner();
         assert_eq!(conversations.len(), 15);
         let (histories, inboxes) = (views.histories.0.into_inner(), views.inboxes.into_inner());
         for (id, conversation) in conversations {
-            let stored = store.conversation(id).await.unwrap();
+            let user = conversation.participants().as_slice()[0].clone();
+            let stored = store.entry(&user, id).await.unwrap();
             assert_eq!(stored, Some(conversation));
-            let stored = store.history(id, Slice::newest(101)).await.unwrap();
+            let stored = store.history(id, None, 101).await.unwrap();
             let history = histories.values().rev();
             let history = history.filter(|message| message.conversation_id() == id);
             assert!(stored.iter().eq(history));
         }
         for (name, number) in [("a", 0), ("a", 4), ("b", 2)] {
             let user = user(name, number).unwrap();
-            let stored = store.inbox(&user, Slice::newest(101)).await.unwrap();
+            let stored = store.inbox(&user, None, 101).await.unwrap();
             let inbox = inboxes.iter().rev().filter(|((of, _), _)| *of == user);
             assert!(stored.iter().eq(inbox.map(|(_, row)| row)));
         }

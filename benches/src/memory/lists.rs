@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_core::{Conversation, ConversationId, Message, MessageId, Store as _, UserId};
+use messenger_core::{ConversationId, InboxEntry, Message, MessageId, Store as _, UserId};
 use messenger_memory::MemoryStore;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::Store;
-use super::bare::{BareConversations, OrderedMap};
+use super::bare::{BareConversations, OrderedMap, entry};
 use crate::messages::{new_message, user};
 use crate::operation::{Operation, Source, StoreTarget};
 use crate::page::{FLAT_GOAL, FilledList, PageKind, Row, find, ids};
@@ -63,7 +63,7 @@ pub(super) async fn histories(lengths: &[usize]) -> Result<Lists<Message>> {
         let mut messages = Vec::with_capacity(length);
         for &id in &ids {
             let message = new_message(&alice, &bob)?.with_id(id);
-            store.append(&message).await?;
+            store.put(message.id().into(), &message).await?;
             messages.push(message);
         }
         let source = Source::History(ConversationId::direct(&alice, &bob));
@@ -73,7 +73,7 @@ pub(super) async fn histories(lengths: &[usize]) -> Result<Lists<Message>> {
 }
 
 /// Creates an inbox of each length.
-pub(super) async fn inboxes(lengths: &[usize]) -> Result<Lists<Conversation>> {
+pub(super) async fn inboxes(lengths: &[usize]) -> Result<Lists<InboxEntry>> {
     let reader = UserId::new("reader")?;
     let mut inboxes = Lists::new();
     for &length in lengths {
@@ -81,8 +81,8 @@ pub(super) async fn inboxes(lengths: &[usize]) -> Result<Lists<Conversation>> {
         let mut entries = Vec::with_capacity(length);
         for (number, &id) in ids.iter().enumerate() {
             let message = new_message(&user("writer", number)?, &reader)?.with_id(id);
-            store.append(&message).await?;
-            entries.push(Conversation::of(&message));
+            store.put(message.id().into(), &message).await?;
+            entries.push(entry(&message));
         }
         inboxes.push(store, Source::Inbox(reader.clone()), ids, entries);
     }
@@ -95,8 +95,8 @@ pub(super) async fn conversation(count: usize) -> Result<Pair> {
     let mut reads = Vec::with_capacity(count);
     for (number, &id) in ids(count, INTERVAL).iter().enumerate() {
         let message = new_message(&user("a", number)?, &user("b", number)?)?.with_id(id);
-        store.append(&message).await?;
-        bare.replace(&Conversation::of(&message));
+        store.put(message.id().into(), &message).await?;
+        bare.replace(&entry(&message));
         reads.push(Operation::Conversation(message.conversation_id()));
     }
     // Neither in the order of the map nor in that of allocation.
@@ -128,7 +128,7 @@ pub(super) async fn spread(
         conversations.push(ConversationId::direct(&one, &other));
         for &id in &ids {
             store
-                .append(&new_message(&one, &other)?.with_id(id))
+                .put(id.into(), &new_message(&one, &other)?.with_id(id))
                 .await?;
         }
     }

@@ -15,7 +15,7 @@ use super::lists::Lists;
 use super::{MAX_SENDS, Store};
 use crate::messages::{new_key, new_message};
 use crate::operation::{Operation, Source, Target};
-use crate::page::{FilledList, PAGE, PageKind, PageRead};
+use crate::page::{FilledList, PAGE, PageKind, PageRead, Range};
 use crate::pair::Pair;
 use crate::repeat::Repeat;
 use crate::sends::{Conversations, Sends};
@@ -121,7 +121,7 @@ async fn query(
     read: PageRead,
 ) -> Result<HistoryQuery> {
     let query = HistoryQuery::new();
-    let Some(below) = read.slice.below else {
+    let Range::Older { below: Some(below) } = read.range else {
         return Ok(query);
     };
     let after = Timestamp::from_millis(below.timestamp().as_millis() + 1)?;
