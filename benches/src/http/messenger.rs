@@ -1,22 +1,20 @@
 //! The subject: the messenger's server, and requests to it.
 
 use std::fmt::Display;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use futures_util::FutureExt as _;
 use messenger_core::{Message, Store as _, UserId};
-use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
+use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use parking_lot::Mutex;
-use tracing_subscriber::EnvFilter;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::server::ServerThread;
 use crate::messages::{TEXT, new_message, user};
 use crate::page::ids;
+use crate::recorder::recorder;
 
 /// The number of messages in the history, and of conversations in the inbox.
 const HISTORY: usize = 1_000;
@@ -104,26 +102,6 @@ async fn start(store: MemoryStore) -> Result<ServerThread> {
         serve(listener, service, ServerConfig::default(), signals).await;
     })
     .await
-}
-
-/// Returns the recorder of metrics. The first call installs it, together with the log, for the
-/// whole process. The log is written nowhere: at this level it would have hardly a line.
-fn recorder() -> Result<PrometheusHandle> {
-    static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
-    let mut installed = INSTALLED.lock();
-    if let Some(recorder) = &*installed {
-        return Ok(recorder.clone());
-    }
-    tracing_subscriber::fmt()
-        .with_writer(io::sink)
-        .with_env_filter(EnvFilter::new("info,scylla=warn"))
-        .with_ansi(false)
-        .try_init()
-        .map_err(|error| anyhow!(error))?;
-    let recorder = PrometheusBuilder::new()
-        .set_buckets(LATENCY_BUCKETS)?
-        .install_recorder()?;
-    Ok(installed.insert(recorder).clone())
 }
 
 /// Moves measurements into their buckets while nobody asks for them, as the server does.
