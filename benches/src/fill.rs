@@ -1,7 +1,7 @@
 //! Lists, written to a store.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::try_join_all;
@@ -9,63 +9,68 @@ use messenger_core::{ConversationId, Message, MessageId, Store};
 
 use crate::messages::{new_message, user};
 use crate::operation::{Source, StoreTarget};
-use crate::page::{FilledList, ids_until};
+use crate::page::{FilledList, ids};
 
 /// The number of concurrent writes.
 const CONCURRENCY: usize = 64;
 
-/// Creates a history of this length. The messages are `interval` apart, the last one an interval before
-/// now.
+/// The order in which messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    OldestFirst,
+    NewestFirst,
+}
+
+/// Creates a history of this length whose messages are this time apart. Returns the messages as well,
+/// in ascending order.
 pub(crate) async fn history<S: Store + 'static>(
     store: &Arc<S>,
     length: usize,
     interval: Duration,
-) -> Result<FilledList<StoreTarget<S>>> {
+    order: Order,
+) -> Result<(FilledList<StoreTarget<S>>, Vec<Message>)> {
     let (alice, bob) = (user("alice", length)?, user("bob", length)?);
-    let ids = ids_until(SystemTime::now(), length, interval);
-    let message = |&id| Ok(new_message(&alice, &bob)?.with_id(id));
-    let messages = ids.iter().map(message).collect::<Result<Vec<_>>>()?;
     let source = Source::History(ConversationId::direct(&alice, &bob));
-    fill(store, source, ids, &messages).await
+    let message = |_, id| Ok(new_message(&alice, &bob)?.with_id(id));
+    fill(store, source, ids(length, interval), order, message).await
 }
 
-/// Creates an inbox of this length for the reader of this name: one message in each conversation, the
-/// messages `interval` apart, and the last one an interval before `end`.
+/// Creates an inbox for the reader of this name, with one message in each conversation, at these ids.
+/// Returns the messages as well, in ascending order.
 pub(crate) async fn inbox<S: Store + 'static>(
     store: &Arc<S>,
     reader: &str,
-    length: usize,
-    (end, interval): (SystemTime, Duration),
-) -> Result<FilledList<StoreTarget<S>>> {
-    let reader = user(reader, length)?;
-    let ids = ids_until(end, length, interval);
-    let message = |(number, &id)| {
-        let message = new_message(&user("writer", number)?, &reader)?;
-        Ok(message.with_id(id))
-    };
-    let messages = ids.iter().enumerate().map(message);
-    let messages = messages.collect::<Result<Vec<_>>>()?;
-    fill(store, Source::Inbox(reader), ids, &messages).await
+    ids: Vec<MessageId>,
+) -> Result<(FilledList<StoreTarget<S>>, Vec<Message>)> {
+    let reader = user(reader, ids.len())?;
+    let source = Source::Inbox(reader.clone());
+    let message = |at, id| Ok(new_message(&user("writer", at)?, &reader)?.with_id(id));
+    fill(store, source, ids, Order::OldestFirst, message).await
 }
 
-/// Writes the messages of a list.
 async fn fill<S: Store + 'static>(
     store: &Arc<S>,
     source: Source,
     ids: Vec<MessageId>,
-    messages: &[Message],
-) -> Result<FilledList<StoreTarget<S>>> {
-    // The newest first. In ascending order each message would move its conversation to another epoch
-    // of Cassandra's index, and leave a tombstone in the previous one.
-    for some in messages.rchunks(CONCURRENCY) {
+    order: Order,
+    message: impl Fn(usize, MessageId) -> Result<Message>,
+) -> Result<(FilledList<StoreTarget<S>>, Vec<Message>)> {
+    let messages = ids.iter().enumerate().map(|(at, &id)| message(at, id));
+    let messages = messages.collect::<Result<Vec<_>>>()?;
+    let mut chunks: Vec<_> = messages.chunks(CONCURRENCY).collect();
+    if order == Order::NewestFirst {
+        chunks.reverse();
+    }
+    for some in chunks {
         let writes = some
             .iter()
             .map(|message| store.put(message.id().into(), message));
         try_join_all(writes).await?;
     }
-    Ok(FilledList {
+    let list = FilledList {
         target: Arc::new(StoreTarget(Arc::clone(store))),
         source,
         ids,
-    })
+    };
+    Ok((list, messages))
 }

@@ -1,11 +1,13 @@
 //! The baseline: the statements of the store, sent as the driver's documentation does.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use futures_util::future::{try_join, try_join_all};
 use messenger_core::{ConversationId, Message, Position, Timestamp, UserId};
+use parking_lot::Mutex;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::deserialize::row::DeserializeRow;
@@ -18,7 +20,7 @@ use uuid::Uuid;
 
 use super::rows::{self, Rows};
 use crate::operation::{Operation, Source, Target};
-use crate::page::{Range, Row};
+use crate::page::{PageRead, Range, Row};
 
 /// Above every message id.
 const HIGHEST: Uuid = Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_ffff_ffff_ffff);
@@ -67,6 +69,9 @@ impl Row for EntryRow {
 const ENTRY: &str = "SELECT conversation_id, participants, head, last_message, read_up_to, \
     seen_up_to, changed, latest, imported FROM inbox_heads WHERE user_id = ?";
 
+/// The static columns of an inbox, which every change to it changes.
+type Stamp = (Option<Uuid>, Option<i64>);
+
 /// The driver with the prepared statements.
 pub(super) struct Bare {
     session: Session,
@@ -84,6 +89,9 @@ pub(super) struct Bare {
     messages: PreparedStatement,
     messages_log: PreparedStatement,
     changes: PreparedStatement,
+    stamp: PreparedStatement,
+    /// The first pages that were read, each with its stamp.
+    first_pages: Mutex<HashMap<UserId, (Stamp, Vec<EntryRow>)>>,
 }
 
 impl Bare {
@@ -157,6 +165,9 @@ impl Bare {
                  AND bucket = ? AND key > ? ORDER BY key ASC LIMIT ?",
             )
             .await?,
+            stamp: prepare("SELECT DISTINCT latest, imported FROM inbox_heads WHERE user_id = ?")
+                .await?,
+            first_pages: Mutex::default(),
             session,
         })
     }
@@ -244,6 +255,22 @@ impl Bare {
         Ok(page)
     }
 
+    /// Checks the first page of an inbox. As in the store, an inbox whose stamp is still the same is
+    /// not read again.
+    async fn first_page(&self, user: &UserId, page: &PageRead) -> Result<()> {
+        let stamp = self.read(&self.stamp, (user.as_str(),)).await?;
+        let stamp = stamp.single_row::<Stamp>()?;
+        if let Some((before, rows)) = self.first_pages.lock().get(user)
+            && *before == stamp
+        {
+            return page.check(rows);
+        }
+        let rows = self.inbox(user, None, page.limit).await?;
+        page.check(&rows)?;
+        self.first_pages.lock().insert(user.clone(), (stamp, rows));
+        Ok(())
+    }
+
     /// Reads a page of an inbox: index rows, more at a time the further it gets, and the entries of
     /// whole epochs, until the page is full at the end of an epoch.
     async fn inbox(
@@ -314,6 +341,9 @@ impl Target<Operation> for Bare {
                 }
                 (Source::History(id), Range::Newer { above }) => {
                     page.check(&self.log(*id, above, page.limit).await?)
+                }
+                (Source::Inbox(user), Range::Older { below: None }) => {
+                    self.first_page(user, page).await
                 }
                 (Source::Inbox(user), Range::Older { below }) => {
                     page.check(&self.inbox(user, below, page.limit).await?)

@@ -13,11 +13,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
-use messenger_core::{Clock, ConversationId, Position, Timestamp};
+use messenger_core::{Clock, ConversationId, Position, Store as _, Timestamp};
 
-use crate::fill;
+use crate::fill::{self, Order};
 use crate::operation::{Operation, StoreTarget, Target};
-use crate::page::{FilledList, PageKind, READ, flat};
+use crate::page::{FilledList, PageKind, READ, flat, ids_until};
 use crate::pair::{Pair, Sizes};
 use crate::ratio;
 use crate::repeat::Repeat;
@@ -73,9 +73,15 @@ pub async fn pairs(nodes: &[String], sizes: &Sizes) -> Result<Vec<Pair>> {
     let store = Arc::new(CassandraStore::connect(&config).await?);
     let bare = Arc::new(Bare::connect(nodes, &keyspace).await?);
 
+    // The newest first. In ascending order each message would move its conversation to another epoch,
+    // and leave a tombstone in the previous one.
     let (mut histories, mut inboxes) = (Vec::new(), Vec::new());
     for &length in sizes.histories {
-        histories.push(fill::history(&store, length, INTERVAL).await?);
+        histories.push(
+            fill::history(&store, length, INTERVAL, Order::NewestFirst)
+                .await?
+                .0,
+        );
     }
     for &length in sizes.inboxes {
         inboxes.push(inbox(&store, length, ACTIVE[0]).await?);
@@ -95,6 +101,8 @@ pub async fn pairs(nodes: &[String], sizes: &Sizes) -> Result<Vec<Pair>> {
     for active in ACTIVE {
         pairs.extend(active_pairs(&store, &bare, active, &histories[0]).await?);
     }
+    // The store keeps a first page if the inbox has not changed for the settle time.
+    tokio::time::sleep(store.settle() + Duration::from_secs(1)).await;
     Ok(pairs)
 }
 
@@ -177,11 +185,13 @@ async fn inbox(store: &Arc<CassandraStore>, length: usize, active: usize) -> Res
     let epoch = rows::epoch(Position::start_of(Timestamp::now()));
     let end = SystemTime::UNIX_EPOCH + EPOCH * epoch.try_into()?;
     let reader = format!("reader-{active}-");
-    fill::inbox(store, &reader, length, (end, EPOCH / active as u32)).await
+    let ids = ids_until(end, length, EPOCH / active as u32);
+    Ok(fill::inbox(store, &reader, ids).await?.0)
 }
 
-/// Returns the pairs of an inbox of two epochs, and one that compares its first page with that of a
-/// history.
+/// Returns the pairs of an inbox of at least two epochs, and those that compare its pages with the
+/// first page of a history. A later page is read from the tables each time, as is a first page that
+/// has changed.
 async fn active_pairs(
     store: &Arc<CassandraStore>,
     bare: &Arc<Bare>,
@@ -190,14 +200,13 @@ async fn active_pairs(
 ) -> Result<Vec<Pair>> {
     let inbox = inbox(store, 2 * active.max(READ), active).await?;
     let name = format!("cassandra/active-{active}");
+    let against_history = |kind, page| {
+        let (subject, baseline) = (inbox.workload(kind), history.workload(PageKind::First));
+        Pair::new(format!("{name}/{page}/history"), subject, baseline)
+    };
     let mut pairs = inbox.pairs(&name, bare, Some(GOAL));
-    let first = PageKind::First;
-    let against_history = Pair::new(
-        format!("{name}/inbox/first/history"),
-        inbox.workload(first),
-        history.workload(first),
-    );
-    pairs.push(against_history.with_goal(ACTIVE_GOAL));
+    pairs.push(against_history(PageKind::First, "first").with_goal(ACTIVE_GOAL));
+    pairs.push(against_history(PageKind::Middle, "later"));
     let concurrent = |pair: Pair| pair.with_concurrency(CONCURRENCY);
     Ok(pairs.into_iter().map(concurrent).collect())
 }

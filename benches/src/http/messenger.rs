@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use futures_util::FutureExt as _;
-use messenger_core::{Message, Store as _, UserId};
+use messenger_core::{Message, UserId};
 use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::server::ServerThread;
-use crate::messages::{TEXT, new_message, user};
+use crate::fill::{self, Order};
+use crate::messages::TEXT;
 use crate::page::ids;
 use crate::recorder::recorder;
 
@@ -30,22 +31,15 @@ pub(super) struct Messenger {
 
 impl Messenger {
     pub(super) async fn start() -> Result<Self> {
-        let interval = Duration::from_secs(1);
-        let (store, reader) = (MemoryStore::new(), UserId::new("reader")?);
-        for (number, id) in ids(INBOX, interval).into_iter().enumerate() {
-            let message = new_message(&user("writer", number)?, &reader)?;
-            store.put(id.into(), &message.with_id(id)).await?;
-        }
-        let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
-        let mut newest = None;
-        for id in ids(HISTORY, interval) {
-            let message = newest.insert(new_message(&alice, &bob)?.with_id(id));
-            store.put(id.into(), message).await?;
-        }
+        let (store, interval) = (Arc::default(), Duration::from_secs(1));
+        let (_, messages) = fill::inbox(&store, "reader", ids(INBOX, interval)).await?;
+        let received = messages.into_iter().next_back();
+        let (_, messages) = fill::history(&store, HISTORY, interval, Order::OldestFirst).await?;
+        let newest = messages.into_iter().next_back();
         Ok(Self {
             server: Arc::new(start(store).await?),
-            reader,
-            newest: newest.context("a history has a message")?,
+            reader: received.context("no inbox")?.receiver_id().clone(),
+            newest: newest.context("no history")?,
         })
     }
 
@@ -89,7 +83,7 @@ fn get(path: impl Display) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-async fn start(store: MemoryStore) -> Result<ServerThread> {
+async fn start(store: Arc<MemoryStore>) -> Result<ServerThread> {
     let recorder = recorder()?;
     let render = recorder.clone();
     let config = ServiceConfig::default().with_metrics(move || render.render());

@@ -11,15 +11,15 @@ mod bare;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Result;
 use messenger_sqlite::SqliteStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::fill;
+use crate::fill::{self, Order};
 use crate::operation::{Operation, StoreTarget};
-use crate::page::flat;
+use crate::page::{flat, ids};
 use crate::pair::{Pair, Sizes};
 use crate::recorder::recorder;
 use crate::sends::{Conversations, Sends};
@@ -32,14 +32,14 @@ const CALLERS: [usize; 3] = [1, 16, 64];
 /// The numbers of concurrent pages.
 const READERS: [usize; 2] = [1, 16];
 
+/// The time between two messages.
+const INTERVAL: Duration = Duration::from_secs(60);
+
 /// The goal of a send.
 const SEND_GOAL: f64 = 0.8;
 
 /// The goal of a page of a history and of an inbox.
 const PAGE_GOAL: f64 = 0.7;
-
-/// The time between two messages.
-const INTERVAL: Duration = Duration::from_secs(60);
 
 /// The amounts of data to measure with.
 pub const SIZES: Sizes = Sizes {
@@ -63,11 +63,18 @@ pub async fn pairs(directory: &Path, sizes: &Sizes) -> Result<Vec<Pair>> {
     let bare = Arc::new(BareReader::new(path));
     let (mut histories, mut inboxes) = (Vec::new(), Vec::new());
     for &length in sizes.histories {
-        histories.push(fill::history(&store, length, INTERVAL).await?);
+        histories.push(
+            fill::history(&store, length, INTERVAL, Order::OldestFirst)
+                .await?
+                .0,
+        );
     }
     for &length in sizes.inboxes {
-        let times = (SystemTime::now(), INTERVAL);
-        inboxes.push(fill::inbox(&store, "reader", length, times).await?);
+        inboxes.push(
+            fill::inbox(&store, "reader", ids(length, INTERVAL))
+                .await?
+                .0,
+        );
     }
     // After the lists, whose transactions do not count.
     let mut pairs = vec![sends(directory, sizes.conversations, recorder).await?];
