@@ -5,6 +5,7 @@
 //! - A *send* is durable: it ends when the disk has synced it. 1, 16 and 64 callers each send their
 //!   next message when the previous one was acknowledged, so the store writes several messages in a
 //!   transaction. The baseline is one loop without callers, whose transactions hold as many messages.
+//!   Its checkpoints are not measured, while those of the store run at the same time.
 //! - `flat` compares the store with itself: pages of a long list with pages of a short one.
 
 mod bare;
