@@ -238,9 +238,14 @@ pub(crate) fn find<T>(lists: &[FilledList<T>], length: usize) -> Result<&FilledL
     found.with_context(|| format!("no list of {length} items"))
 }
 
-/// Returns `count` ids in ascending order, `interval` apart, the last one created now.
+/// Returns `count` ids in ascending order, `interval` apart, the last one an interval before now.
 pub(crate) fn ids(count: usize, interval: Duration) -> Vec<MessageId> {
-    let start = SystemTime::now() - interval * count as u32;
+    ids_until(SystemTime::now(), count, interval)
+}
+
+/// Returns `count` ids in ascending order, `interval` apart, the last one an interval before `end`.
+pub(crate) fn ids_until(end: SystemTime, count: usize, interval: Duration) -> Vec<MessageId> {
+    let start = end - interval * count as u32;
     let made = AtomicU32::new(0);
     let clock = Clock::with_source(move || start + interval * made.fetch_add(1, Ordering::Relaxed));
     (0..count).map(|_| clock.next_id()).collect()

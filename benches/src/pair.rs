@@ -95,3 +95,15 @@ pub struct Sizes {
     /// The two inboxes whose pages are compared with each other.
     pub flat_inboxes: [usize; 2],
 }
+
+#[cfg(test)]
+impl Sizes {
+    /// Enough for each kind of page.
+    pub(crate) const SMALL: Self = Self {
+        histories: &[50, 200],
+        inboxes: &[10, 50],
+        conversations: 20,
+        flat_histories: [50, 200],
+        flat_inboxes: [10, 50],
+    };
+}

@@ -39,7 +39,8 @@ impl Conversations {
         }
     }
 
-    fn choose(&self) -> Result<[UserId; 2]> {
+    /// Returns the users of the next message.
+    pub(crate) fn choose(&self) -> Result<[UserId; 2]> {
         /// Counts for the whole process: each store gets users that it has not seen.
         static NEW: AtomicUsize = AtomicUsize::new(0);
         match self {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use benches::pair::Pair;
 use benches::ratio::{Effort, Ratio, measure};
-use benches::{cassandra, http, memory};
+use benches::{cassandra, http, memory, sqlite};
 use clap::{Parser, ValueEnum};
 use testkit::cassandra::{Cluster, Unavailable};
 use tokio::runtime;
@@ -44,6 +44,9 @@ struct Arguments {
 enum Subject {
     /// The memory store, against bare ordered maps.
     Memory,
+    /// The SQLite store, against bare rusqlite. Writes to TMPDIR, which must be on a disk: sends wait
+    /// for it.
+    Sqlite,
     /// The HTTP server, against hyper returning the same bytes.
     Http,
     /// The Cassandra store, against the bare driver. Uses the nodes in MESSENGER_CASSANDRA_NODES,
@@ -70,6 +73,11 @@ impl Arguments {
         match self.subject {
             Subject::Memory => run(one_thread, async {
                 self.each(memory::pairs(&memory::SIZES).await?).await
+            }),
+            Subject::Sqlite => run(runtime::Builder::new_multi_thread(), async {
+                let directory = tempfile::tempdir()?;
+                self.each(sqlite::pairs(directory.path(), &sqlite::SIZES).await?)
+                    .await
             }),
             Subject::Http => run(one_thread, async { self.each(http::pairs().await?).await }),
             Subject::Cassandra => run(runtime::Builder::new_multi_thread(), async {

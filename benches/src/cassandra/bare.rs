@@ -1,13 +1,16 @@
 //! The baseline: the statements of the store, sent as the driver's documentation does.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
-use futures_util::future::try_join;
-use messenger_core::{ConversationId, Message, Position, UserId};
+use futures_util::future::{try_join, try_join_all};
+use messenger_core::{ConversationId, Message, Position, Timestamp, UserId};
+use parking_lot::Mutex;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
@@ -17,10 +20,17 @@ use uuid::Uuid;
 
 use super::rows::{self, Rows};
 use crate::operation::{Operation, Source, Target};
-use crate::page::{PageRead, READ, Range, Row};
+use crate::page::{PageRead, Range, Row};
 
 /// Above every message id.
 const HIGHEST: Uuid = Uuid::from_u128(0xffff_ffff_ffff_7fff_bfff_ffff_ffff_ffff);
+
+/// The number of buckets that are listed at a time.
+const BUCKETS: i32 = 16;
+
+/// The index rows that are read at a time, at first and at most, and the entries.
+const INDEX_ROWS: [usize; 2] = [128, 1024];
+const ENTRIES: usize = 50;
 
 /// Message id, sender, receiver, content, and the edit: unsent, revision and text.
 type MessageRow = (Uuid, String, String, String, Option<(bool, Uuid, String)>);
@@ -30,6 +40,10 @@ impl Row for MessageRow {
         self.0
     }
 }
+
+/// The columns of [`MessageRow`].
+const MESSAGE: &str = "SELECT id, sender_id, receiver_id, content, edit FROM messages \
+    WHERE conversation_id = ? AND bucket = ?";
 
 /// The columns of an inbox entry: conversation, participants, the last message as version 1 writes
 /// it, the last message, both markers, the log key, and the static columns.
@@ -55,6 +69,9 @@ impl Row for EntryRow {
 const ENTRY: &str = "SELECT conversation_id, participants, head, last_message, read_up_to, \
     seen_up_to, changed, latest, imported FROM inbox_heads WHERE user_id = ?";
 
+/// The static columns of an inbox, which every change to it changes.
+type Stamp = (Option<Uuid>, Option<i64>);
+
 /// The driver with the prepared statements.
 pub(super) struct Bare {
     session: Session,
@@ -62,14 +79,19 @@ pub(super) struct Bare {
     cold: Batch,
     reserve: PreparedStatement,
     participants: PreparedStatement,
-    head: PreparedStatement,
-    heads: PreparedStatement,
+    entry: PreparedStatement,
+    entries: PreparedStatement,
     recency: PreparedStatement,
     insert_recency: PreparedStatement,
+    buckets: PreparedStatement,
+    buckets_log: PreparedStatement,
     change_buckets: PreparedStatement,
-    /// Newest first, and oldest first.
-    buckets: [PreparedStatement; 2],
-    messages: [PreparedStatement; 2],
+    messages: PreparedStatement,
+    messages_log: PreparedStatement,
+    changes: PreparedStatement,
+    stamp: PreparedStatement,
+    /// The first pages that were read, each with its stamp.
+    first_pages: Mutex<HashMap<UserId, (Stamp, Vec<EntryRow>)>>,
 }
 
 impl Bare {
@@ -97,21 +119,6 @@ impl Bare {
         .await?;
         let conversation = insert("conversations (conversation_id, participants)").await?;
         let bucket = insert("message_buckets (conversation_id, bucket)").await?;
-        let buckets = async |order: &str| {
-            prepare(&format!(
-                "SELECT bucket FROM message_buckets WHERE conversation_id = ? \
-                 AND bucket >= ? AND bucket <= ? ORDER BY bucket {order} LIMIT ?",
-            ))
-            .await
-        };
-        let messages = async |order: &str| {
-            prepare(&format!(
-                "SELECT id, sender_id, receiver_id, content, edit FROM messages \
-                 WHERE conversation_id = ? AND bucket = ? AND id > ? AND id < ? \
-                 ORDER BY id {order} LIMIT ?",
-            ))
-            .await
-        };
         Ok(Self {
             warm: batch(&[&message, &head, &head]),
             cold: batch(&[&message, &head, &head, &conversation, &bucket]),
@@ -124,22 +131,43 @@ impl Bare {
                 "SELECT participants FROM conversations WHERE conversation_id = ?",
             )
             .await?,
-            head: prepare(&format!("{ENTRY} AND conversation_id = ?")).await?,
-            heads: prepare(&format!("{ENTRY} AND conversation_id IN ?")).await?,
-            change_buckets: prepare(
-                "SELECT bucket FROM change_buckets WHERE conversation_id = ? AND bucket >= ? \
-                 ORDER BY bucket ASC LIMIT ?",
-            )
-            .await?,
+            entry: prepare(&format!("{ENTRY} AND conversation_id = ?")).await?,
+            entries: prepare(&format!("{ENTRY} AND conversation_id IN ?")).await?,
             recency: prepare(
                 "SELECT epoch, conversation_id FROM inbox_recency WHERE user_id = ? \
-                 AND (epoch, conversation_id) < (?, ?) AND (epoch) >= (?) \
+                 AND (epoch, conversation_id) < (?, ?) \
                  ORDER BY epoch DESC, conversation_id DESC LIMIT ?",
             )
             .await?,
             insert_recency: insert("inbox_recency (user_id, epoch, conversation_id)").await?,
-            buckets: [buckets("DESC").await?, buckets("ASC").await?],
-            messages: [messages("DESC").await?, messages("ASC").await?],
+            buckets: prepare(
+                "SELECT bucket FROM message_buckets WHERE conversation_id = ? \
+                 AND bucket >= ? AND bucket <= ? ORDER BY bucket DESC LIMIT ?",
+            )
+            .await?,
+            buckets_log: prepare(
+                "SELECT bucket FROM message_buckets WHERE conversation_id = ? \
+                 AND bucket >= ? ORDER BY bucket ASC LIMIT ?",
+            )
+            .await?,
+            change_buckets: prepare(
+                "SELECT bucket FROM change_buckets WHERE conversation_id = ? \
+                 AND bucket >= ? ORDER BY bucket ASC LIMIT ?",
+            )
+            .await?,
+            messages: prepare(&format!(
+                "{MESSAGE} AND id > ? AND id < ? ORDER BY id DESC LIMIT ?"
+            ))
+            .await?,
+            messages_log: prepare(&format!("{MESSAGE} AND id > ? ORDER BY id ASC LIMIT ?")).await?,
+            changes: prepare(
+                "SELECT key, message_id FROM message_changes WHERE conversation_id = ? \
+                 AND bucket = ? AND key > ? ORDER BY key ASC LIMIT ?",
+            )
+            .await?,
+            stamp: prepare("SELECT DISTINCT latest, imported FROM inbox_heads WHERE user_id = ?")
+                .await?,
+            first_pages: Mutex::default(),
             session,
         })
     }
@@ -153,6 +181,15 @@ impl Bare {
         Ok(result.into_rows_result()?)
     }
 
+    async fn rows<T: for<'a> DeserializeRow<'a, 'a>>(
+        &self,
+        statement: &PreparedStatement,
+        values: impl SerializeRow + Send,
+    ) -> Result<Vec<T>> {
+        let rows = self.read(statement, values).await?;
+        Ok(rows.rows()?.collect::<Result<_, _>>()?)
+    }
+
     /// Appends to a conversation that exists: one batch of three rows.
     async fn append(&self, message: &Message) -> Result<()> {
         let rows = Rows::new(message);
@@ -162,65 +199,119 @@ impl Bare {
         Ok(())
     }
 
-    /// Reads a page of messages: the list of buckets, then each bucket until there are enough. A newer
-    /// page also asks for the buckets of changes, of which there are none here.
-    async fn history(&self, id: ConversationId, read: &PageRead) -> Result<Vec<MessageRow>> {
+    /// Reads the newest messages below a position: the list of buckets, then each bucket until there
+    /// are enough.
+    async fn history(
+        &self,
+        id: ConversationId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
         let id = id.as_uuid();
-        let (order, above, below) = match read.range {
-            Range::Older { below } => (0, Position::MIN, below),
-            Range::Newer { above } => (1, above, None),
-        };
-        let from = match read.range {
-            Range::Older { .. } => 0,
-            Range::Newer { above } => rows::bucket(above),
-        };
         let to = below.map_or(i32::MAX, rows::bucket);
-        let buckets = self.read(&self.buckets[order], (id, from, to, 16));
-        let buckets = match read.range {
-            Range::Older { .. } => buckets.await?,
-            Range::Newer { .. } => {
-                let changes = self.read(&self.change_buckets, (id, from, 16));
-                try_join(buckets, changes).await?.0
-            }
-        };
-        let (above, below) = (above.as_uuid(), below.map_or(HIGHEST, Position::as_uuid));
-        let mut page = Vec::with_capacity(read.limit);
-        for bucket in buckets.rows::<(i32,)>()? {
-            let (bucket,) = bucket?;
-            let missing = (read.limit - page.len()) as i32;
-            let values = (id, bucket, above, below, missing);
-            let rows = self.read(&self.messages[order], values).await?;
-            for row in rows.rows::<MessageRow>()? {
-                page.push(row?);
-            }
-            if page.len() == read.limit {
+        let below = below.map_or(HIGHEST, Position::as_uuid);
+        let values = (id, i32::MIN, to, BUCKETS);
+        let mut page = Vec::with_capacity(limit);
+        for (bucket,) in self.rows::<(i32,)>(&self.buckets, values).await? {
+            let missing = (limit - page.len()) as i32;
+            let values = (id, bucket, Position::MIN.as_uuid(), below, missing);
+            page.extend(self.rows::<MessageRow>(&self.messages, values).await?);
+            if page.len() == limit {
                 break;
             }
         }
         Ok(page)
     }
 
-    /// Reads a page of conversations: one read of their recency, which is enough if six are active
-    /// in an epoch, and one of their heads.
-    async fn inbox(&self, user: &UserId, read: &PageRead) -> Result<Vec<EntryRow>> {
-        let Range::Older { below } = read.range else {
-            bail!("only older pages of inboxes are read here");
-        };
-        let after = below.map_or(i32::MAX, |below| rows::epoch(below) + 1);
-        let values = (user.as_str(), after, Uuid::nil(), i32::MIN, 2 * READ as i32);
-        let recency = self.read(&self.recency, values).await?;
-        let ids = recency.rows::<(i32, Uuid)>()?;
-        let ids = ids.map(|row| row.map(|(_, id)| id));
-        let ids = ids.collect::<Result<Vec<_>, _>>()?;
-        let heads = self.read(&self.heads, (user.as_str(), ids)).await?;
-        let mut page = Vec::with_capacity(2 * READ);
-        for row in heads.rows::<EntryRow>()? {
-            page.push(row?);
+    /// Reads the log above a position. No message was changed, so there are no changes to merge. In
+    /// the newest bucket they are read at the same time as the messages; otherwise the lists of both
+    /// kinds of buckets are read first.
+    async fn log(
+        &self,
+        id: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
+        let id = id.as_uuid();
+        let first = rows::bucket(above);
+        if first == rows::bucket(Position::start_of(Timestamp::now())) {
+            let values = (id, first, above.as_uuid(), limit as i32);
+            let messages = self.rows::<MessageRow>(&self.messages_log, values);
+            let changes = self.rows::<(Uuid, Uuid)>(&self.changes, values);
+            return Ok(try_join(messages, changes).await?.0);
         }
-        page.retain(|row| below.is_none_or(|below| row.id() < below.as_uuid()));
-        page.sort_unstable_by_key(|row| Reverse(row.id()));
-        page.truncate(read.limit);
+        let values = (id, first, BUCKETS);
+        let buckets = self.rows::<(i32,)>(&self.buckets_log, values);
+        let change_buckets = self.rows::<(i32,)>(&self.change_buckets, values);
+        let (buckets, _) = try_join(buckets, change_buckets).await?;
+        let mut page = Vec::with_capacity(limit);
+        for (bucket,) in buckets {
+            let values = (id, bucket, above.as_uuid(), (limit - page.len()) as i32);
+            page.extend(self.rows::<MessageRow>(&self.messages_log, values).await?);
+            if page.len() == limit {
+                break;
+            }
+        }
         Ok(page)
+    }
+
+    /// Checks the first page of an inbox. As in the store, an inbox whose stamp is still the same is
+    /// not read again.
+    async fn first_page(&self, user: &UserId, page: &PageRead) -> Result<()> {
+        let stamp = self.read(&self.stamp, (user.as_str(),)).await?;
+        let stamp = stamp.single_row::<Stamp>()?;
+        if let Some((before, rows)) = self.first_pages.lock().get(user)
+            && *before == stamp
+        {
+            return page.check(rows);
+        }
+        let rows = self.inbox(user, None, page.limit).await?;
+        page.check(&rows)?;
+        self.first_pages.lock().insert(user.clone(), (stamp, rows));
+        Ok(())
+    }
+
+    /// Reads a page of an inbox: index rows, more at a time the further it gets, and the entries of
+    /// whole epochs, until the page is full at the end of an epoch.
+    async fn inbox(
+        &self,
+        user: &UserId,
+        below: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>> {
+        let mut after = (
+            below.map_or(i32::MAX, |below| rows::epoch(below) + 1),
+            Uuid::nil(),
+        );
+        let (mut index, mut count) = (Vec::<(i32, Uuid)>::new(), INDEX_ROWS[0]);
+        let mut is_last = false;
+        let mut page = Vec::with_capacity(2 * limit);
+        loop {
+            if index.is_empty() {
+                let values = (user.as_str(), after.0, after.1, count as i32);
+                index = self.rows(&self.recency, values).await?;
+                is_last = index.len() < count;
+                after = index.last().copied().unwrap_or(after);
+                count = INDEX_ROWS[1].min(2 * count);
+            }
+            let starts_epoch = |&at: &usize| index[at].0 != index[at - 1].0;
+            let missing = (limit - page.len()).max(1);
+            let end = (missing..index.len()).find(starts_epoch);
+            let ids: Vec<Uuid> = index
+                .drain(..end.unwrap_or(index.len()))
+                .map(|(_, id)| id)
+                .collect();
+            let entries = ids
+                .chunks(ENTRIES)
+                .map(|ids| self.rows::<EntryRow>(&self.entries, (user.as_str(), ids)));
+            page.extend(try_join_all(entries).await?.into_iter().flatten());
+            page.retain(|row| below.is_none_or(|below| row.id() < below.as_uuid()));
+            page.sort_unstable_by_key(|row| Reverse(row.id()));
+            page.truncate(limit);
+            if is_last && index.is_empty() || end.is_some() && page.len() == limit {
+                return Ok(page);
+            }
+        }
     }
 
     /// Reads the participants of a conversation.
@@ -244,12 +335,23 @@ fn batch(statements: &[&PreparedStatement]) -> Batch {
 impl Target<Operation> for Bare {
     async fn call(&self, operation: &Operation) -> Result<()> {
         match operation {
-            Operation::Page(Source::History(conversation), page) => {
-                page.check(&self.history(*conversation, page).await?)
-            }
-            Operation::Page(Source::Inbox(user), page) => {
-                page.check(&self.inbox(user, page).await?)
-            }
+            Operation::Page(source, page) => match (source, page.range) {
+                (Source::History(id), Range::Older { below }) => {
+                    page.check(&self.history(*id, below, page.limit).await?)
+                }
+                (Source::History(id), Range::Newer { above }) => {
+                    page.check(&self.log(*id, above, page.limit).await?)
+                }
+                (Source::Inbox(user), Range::Older { below: None }) => {
+                    self.first_page(user, page).await
+                }
+                (Source::Inbox(user), Range::Older { below }) => {
+                    page.check(&self.inbox(user, below, page.limit).await?)
+                }
+                (Source::Inbox(_), Range::Newer { .. }) => {
+                    bail!("newer pages of inboxes are not read")
+                }
+            },
             Operation::Conversation(id) => self.conversation(*id).await,
             Operation::Append(message) => self.append(message).await,
             // A lightweight transaction, then the batch.
@@ -277,7 +379,7 @@ pub(super) struct BareFirst(pub(super) Arc<Bare>);
 
 impl BareFirst {
     async fn check_new(&self, user: &str, conversation: Uuid) -> Result<()> {
-        let found = self.0.read(&self.0.head, (user, conversation)).await?;
+        let found = self.0.read(&self.0.entry, (user, conversation)).await?;
         ensure!(found.rows_num() == 0, "these users are not new");
         Ok(())
     }

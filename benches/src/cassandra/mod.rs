@@ -2,7 +2,8 @@
 //!
 //! Each has its own connections to the same node. A *cold* send is the first message of two users; a
 //! *warm* one goes to a conversation that the store has seen. `flat` compares the store with itself:
-//! pages of a long list with pages of a short one.
+//! pages of a long list with pages of a short one. `active` reads inboxes with 6, 100 and 1,000
+//! conversations that are active in the same epoch, which is what a page of an inbox costs.
 
 mod bare;
 mod rows;
@@ -11,13 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use futures_util::future::try_join_all;
 use messenger_cassandra::{CassandraConfig, CassandraStore, Replication};
-use messenger_core::{Clock, ConversationId, Message, MessageId, Store as _};
+use messenger_core::{Clock, ConversationId, Position, Store as _, Timestamp};
 
-use crate::messages::{new_message, user};
-use crate::operation::{Operation, Source, StoreTarget, Target};
-use crate::page::{FilledList, flat, ids};
+use crate::fill::{self, Order};
+use crate::operation::{Operation, StoreTarget, Target};
+use crate::page::{FilledList, PageKind, READ, flat, ids_until};
 use crate::pair::{Pair, Sizes};
 use crate::ratio;
 use crate::repeat::Repeat;
@@ -34,10 +34,22 @@ const CONCURRENCY: [usize; 2] = [1, 16];
 /// The goal of a send, a page of a history and a page of an inbox.
 const GOAL: f64 = 0.85;
 
-/// The number of concurrent calls while the tables are filled and the node is warmed up.
-const FILL_CONCURRENCY: usize = 16;
+/// The number of concurrent calls while the node is warmed up.
+const WARM_UP_CONCURRENCY: usize = 16;
 
-/// The amounts of data to measure with. Six conversations of an inbox are active in each epoch.
+/// The time between two messages of a history: ten thousand are in one or two buckets.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// The duration of an epoch.
+const EPOCH: Duration = Duration::from_millis(rows::EPOCH);
+
+/// The numbers of conversations that are active in each epoch of an inbox.
+const ACTIVE: [usize; 3] = [6, 100, 1_000];
+
+/// The goal of a first page of such an inbox, against a first page of a history.
+const ACTIVE_GOAL: f64 = 0.7;
+
+/// The amounts of data to measure with.
 pub const SIZES: Sizes = Sizes {
     histories: &[100, 1_000, 10_000],
     inboxes: &[10, 300, 2_000],
@@ -61,8 +73,19 @@ pub async fn pairs(nodes: &[String], sizes: &Sizes) -> Result<Vec<Pair>> {
     let store = Arc::new(CassandraStore::connect(&config).await?);
     let bare = Arc::new(Bare::connect(nodes, &keyspace).await?);
 
-    let histories = histories(&store, sizes.histories).await?;
-    let inboxes = inboxes(&store, sizes.inboxes).await?;
+    // The newest first. In ascending order each message would move its conversation to another epoch,
+    // and leave a tombstone in the previous one.
+    let (mut histories, mut inboxes) = (Vec::new(), Vec::new());
+    for &length in sizes.histories {
+        histories.push(
+            fill::history(&store, length, INTERVAL, Order::NewestFirst)
+                .await?
+                .0,
+        );
+    }
+    for &length in sizes.inboxes {
+        inboxes.push(inbox(&store, length, ACTIVE[0]).await?);
+    }
     let mut pairs = sends(&store, &bare, sizes.conversations)?;
     for list in histories.iter().chain(&inboxes) {
         pairs.extend(list.pairs("cassandra", &bare, Some(GOAL)));
@@ -74,6 +97,12 @@ pub async fn pairs(nodes: &[String], sizes: &Sizes) -> Result<Vec<Pair>> {
     pairs.extend(flat("cassandra", &histories, sizes.flat_histories)?);
     pairs.extend(flat("cassandra", &inboxes, sizes.flat_inboxes)?);
     warm_up(&pairs).await?;
+    // After that, because their pages take long.
+    for active in ACTIVE {
+        pairs.extend(active_pairs(&store, &bare, active, &histories[0]).await?);
+    }
+    // The store keeps a first page if the inbox has not changed for the settle time.
+    tokio::time::sleep(store.settle() + Duration::from_secs(1)).await;
     Ok(pairs)
 }
 
@@ -83,7 +112,7 @@ async fn warm_up(pairs: &[Pair]) -> Result<()> {
     const TIMES: u64 = 100;
     for pair in pairs {
         for workload in [&pair.subject, &pair.baseline] {
-            ratio::run(workload, FILL_CONCURRENCY, TIMES).await?;
+            ratio::run(workload, WARM_UP_CONCURRENCY, TIMES).await?;
         }
     }
     Ok(())
@@ -150,55 +179,34 @@ async fn conversation(store: &Arc<CassandraStore>, bare: &Arc<Bare>, count: usiz
     ))
 }
 
-/// Creates histories with a message every minute: ten thousand are in one or two buckets.
-async fn histories(store: &Arc<CassandraStore>, lengths: &[usize]) -> Result<Vec<List>> {
-    let mut histories = Vec::new();
-    for &length in lengths {
-        let (alice, bob) = (user("alice", length)?, user("bob", length)?);
-        let ids = ids(length, Duration::from_secs(60));
-        let message = |&id| Ok(new_message(&alice, &bob)?.with_id(id));
-        let messages: Result<Vec<_>> = ids.iter().map(message).collect();
-        let source = Source::History(ConversationId::direct(&alice, &bob));
-        histories.push(fill(store, source, ids, &messages?).await?);
-    }
-    Ok(histories)
+/// Creates an inbox in which this number of conversations is active in each epoch.
+async fn inbox(store: &Arc<CassandraStore>, length: usize, active: usize) -> Result<List> {
+    // Up to the start of the present epoch, so that none has fewer.
+    let epoch = rows::epoch(Position::start_of(Timestamp::now()));
+    let end = SystemTime::UNIX_EPOCH + EPOCH * epoch.try_into()?;
+    let reader = format!("reader-{active}-");
+    let ids = ids_until(end, length, EPOCH / active as u32);
+    Ok(fill::inbox(store, &reader, ids).await?.0)
 }
 
-/// Creates inboxes with a conversation every hour: six in an epoch.
-async fn inboxes(store: &Arc<CassandraStore>, lengths: &[usize]) -> Result<Vec<List>> {
-    let mut inboxes = Vec::new();
-    for &length in lengths {
-        let reader = user("reader", length)?;
-        let ids = ids(length, Duration::from_secs(3600));
-        let message = |(number, &id)| {
-            let message = new_message(&user("writer", number)?, &reader)?;
-            Ok(message.with_id(id))
-        };
-        let messages: Result<Vec<_>> = ids.iter().enumerate().map(message).collect();
-        inboxes.push(fill(store, Source::Inbox(reader), ids, &messages?).await?);
-    }
-    Ok(inboxes)
-}
-
-/// Appends the messages of a list.
-async fn fill(
+/// Returns the pairs of an inbox of at least two epochs, and those that compare its pages with the
+/// first page of a history. A later page is read from the tables each time, as is a first page that
+/// has changed.
+async fn active_pairs(
     store: &Arc<CassandraStore>,
-    source: Source,
-    ids: Vec<MessageId>,
-    messages: &[Message],
-) -> Result<List> {
-    // The newest first. In ascending order each message would move its conversation to another epoch
-    // and leave a tombstone in the previous one.
-    for some in messages.rchunks(FILL_CONCURRENCY) {
-        try_join_all(
-            some.iter()
-                .map(|message| store.put(message.id().into(), message)),
-        )
-        .await?;
-    }
-    Ok(List {
-        target: Arc::new(StoreTarget(Arc::clone(store))),
-        source,
-        ids,
-    })
+    bare: &Arc<Bare>,
+    active: usize,
+    history: &List,
+) -> Result<Vec<Pair>> {
+    let inbox = inbox(store, 2 * active.max(READ), active).await?;
+    let name = format!("cassandra/active-{active}");
+    let against_history = |kind, page| {
+        let (subject, baseline) = (inbox.workload(kind), history.workload(PageKind::First));
+        Pair::new(format!("{name}/{page}/history"), subject, baseline)
+    };
+    let mut pairs = inbox.pairs(&name, bare, Some(GOAL));
+    pairs.push(against_history(PageKind::First, "first").with_goal(ACTIVE_GOAL));
+    pairs.push(against_history(PageKind::Middle, "later"));
+    let concurrent = |pair: Pair| pair.with_concurrency(CONCURRENCY);
+    Ok(pairs.into_iter().map(concurrent).collect())
 }

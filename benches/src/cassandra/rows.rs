@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// The default windows of a schema, in milliseconds.
 const BUCKET: u64 = 10 * 24 * 3600 * 1000;
-const EPOCH: u64 = 6 * 3600 * 1000;
+pub(super) const EPOCH: u64 = 6 * 3600 * 1000;
 
 /// The rows of a message.
 pub(super) struct Rows<'a> {

@@ -1,22 +1,21 @@
 //! The subject: the messenger's server, and requests to it.
 
 use std::fmt::Display;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use futures_util::FutureExt as _;
-use messenger_core::{Message, Store as _, UserId};
-use messenger_http::{LATENCY_BUCKETS, MessengerService, ServerConfig, ServiceConfig, serve};
+use messenger_core::{Message, UserId};
+use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use parking_lot::Mutex;
-use tracing_subscriber::EnvFilter;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::server::ServerThread;
-use crate::messages::{TEXT, new_message, user};
+use crate::fill::{self, Order};
+use crate::messages::TEXT;
 use crate::page::ids;
+use crate::recorder::recorder;
 
 /// The number of messages in the history, and of conversations in the inbox.
 const HISTORY: usize = 1_000;
@@ -32,22 +31,15 @@ pub(super) struct Messenger {
 
 impl Messenger {
     pub(super) async fn start() -> Result<Self> {
-        let interval = Duration::from_secs(1);
-        let (store, reader) = (MemoryStore::new(), UserId::new("reader")?);
-        for (number, id) in ids(INBOX, interval).into_iter().enumerate() {
-            let message = new_message(&user("writer", number)?, &reader)?;
-            store.put(id.into(), &message.with_id(id)).await?;
-        }
-        let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
-        let mut newest = None;
-        for id in ids(HISTORY, interval) {
-            let message = newest.insert(new_message(&alice, &bob)?.with_id(id));
-            store.put(id.into(), message).await?;
-        }
+        let (store, interval) = (Arc::default(), Duration::from_secs(1));
+        let (_, messages) = fill::inbox(&store, "reader", ids(INBOX, interval)).await?;
+        let received = messages.into_iter().next_back();
+        let (_, messages) = fill::history(&store, HISTORY, interval, Order::OldestFirst).await?;
+        let newest = messages.into_iter().next_back();
         Ok(Self {
             server: Arc::new(start(store).await?),
-            reader,
-            newest: newest.context("a history has a message")?,
+            reader: received.context("no inbox")?.receiver_id().clone(),
+            newest: newest.context("no history")?,
         })
     }
 
@@ -91,7 +83,7 @@ fn get(path: impl Display) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-async fn start(store: MemoryStore) -> Result<ServerThread> {
+async fn start(store: Arc<MemoryStore>) -> Result<ServerThread> {
     let recorder = recorder()?;
     let render = recorder.clone();
     let config = ServiceConfig::default().with_metrics(move || render.render());
@@ -104,26 +96,6 @@ async fn start(store: MemoryStore) -> Result<ServerThread> {
         serve(listener, service, ServerConfig::default(), signals).await;
     })
     .await
-}
-
-/// Returns the recorder of metrics. The first call installs it, together with the log, for the
-/// whole process. The log is written nowhere: at this level it would have hardly a line.
-fn recorder() -> Result<PrometheusHandle> {
-    static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
-    let mut installed = INSTALLED.lock();
-    if let Some(recorder) = &*installed {
-        return Ok(recorder.clone());
-    }
-    tracing_subscriber::fmt()
-        .with_writer(io::sink)
-        .with_env_filter(EnvFilter::new("info,scylla=warn"))
-        .with_ansi(false)
-        .try_init()
-        .map_err(|error| anyhow!(error))?;
-    let recorder = PrometheusBuilder::new()
-        .set_buckets(LATENCY_BUCKETS)?
-        .install_recorder()?;
-    Ok(installed.insert(recorder).clone())
 }
 
 /// Moves measurements into their buckets while nobody asks for them, as the server does.

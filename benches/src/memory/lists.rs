@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use messenger_core::{ConversationId, InboxEntry, Message, MessageId, Store as _, UserId};
+use messenger_core::{ConversationId, InboxEntry, Message, Store as _};
 use messenger_memory::MemoryStore;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
@@ -12,6 +12,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::Store;
 use super::bare::{BareConversations, OrderedMap, entry};
+use crate::fill::{self, Order};
 use crate::messages::{new_message, user};
 use crate::operation::{Operation, Source, StoreTarget};
 use crate::page::{FLAT_GOAL, FilledList, PageKind, Row, find, ids};
@@ -38,13 +39,9 @@ impl<T: Row + Clone + Send + Sync + 'static> Lists<T> {
         }
     }
 
-    fn push(&mut self, store: MemoryStore, source: Source, ids: Vec<MessageId>, rows: Vec<T>) {
-        self.bare.push(Arc::new(OrderedMap::new(&ids, rows)));
-        self.filled.push(FilledList {
-            target: Arc::new(StoreTarget(Arc::new(store))),
-            source,
-            ids,
-        });
+    fn push(&mut self, list: FilledList<Store>, rows: Vec<T>) {
+        self.bare.push(Arc::new(OrderedMap::new(&list.ids, rows)));
+        self.filled.push(list);
     }
 
     /// Returns the pairs of all their pages.
@@ -56,35 +53,22 @@ impl<T: Row + Clone + Send + Sync + 'static> Lists<T> {
 
 /// Creates a history of each length.
 pub(super) async fn histories(lengths: &[usize]) -> Result<Lists<Message>> {
-    let (alice, bob) = (UserId::new("alice")?, UserId::new("bob")?);
     let mut histories = Lists::new();
     for &length in lengths {
-        let (store, ids) = (MemoryStore::new(), ids(length, INTERVAL));
-        let mut messages = Vec::with_capacity(length);
-        for &id in &ids {
-            let message = new_message(&alice, &bob)?.with_id(id);
-            store.put(message.id().into(), &message).await?;
-            messages.push(message);
-        }
-        let source = Source::History(ConversationId::direct(&alice, &bob));
-        histories.push(store, source, ids, messages);
+        let (list, messages) =
+            fill::history(&Arc::default(), length, INTERVAL, Order::OldestFirst).await?;
+        histories.push(list, messages);
     }
     Ok(histories)
 }
 
 /// Creates an inbox of each length.
 pub(super) async fn inboxes(lengths: &[usize]) -> Result<Lists<InboxEntry>> {
-    let reader = UserId::new("reader")?;
     let mut inboxes = Lists::new();
     for &length in lengths {
-        let (store, ids) = (MemoryStore::new(), ids(length, INTERVAL));
-        let mut entries = Vec::with_capacity(length);
-        for (number, &id) in ids.iter().enumerate() {
-            let message = new_message(&user("writer", number)?, &reader)?.with_id(id);
-            store.put(message.id().into(), &message).await?;
-            entries.push(entry(&message));
-        }
-        inboxes.push(store, Source::Inbox(reader.clone()), ids, entries);
+        let (list, messages) =
+            fill::inbox(&Arc::default(), "reader", ids(length, INTERVAL)).await?;
+        inboxes.push(list, messages.iter().map(entry).collect());
     }
     Ok(inboxes)
 }

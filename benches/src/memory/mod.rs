@@ -97,14 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_pair_runs_and_returns_its_rows() {
-        let sizes = Sizes {
-            histories: &[50, 200],
-            inboxes: &[10, 50],
-            conversations: 20,
-            flat_histories: [50, 200],
-            flat_inboxes: [10, 50],
-        };
-        let pairs = pairs(&sizes).await.unwrap();
+        let pairs = pairs(&Sizes::SMALL).await.unwrap();
         let names: HashSet<_> = pairs.iter().map(|pair| &pair.name).collect();
         assert_eq!(names.len(), pairs.len(), "two pairs have the same name");
         for pair in &pairs {
