@@ -150,7 +150,8 @@ impl Record {
         let sender = message.sender_id();
         let changed = match number % 7 {
             1 | 4 => {
-                let text = format!("{number}, edited");
+                // Of this message alone: the numbers of other lanes are the same.
+                let text = format!("{id}, edited");
                 let content = Content::new(text.as_str()).expect("a text");
                 let edited = messenger.edit(conversation, id, sender, content).await;
                 if let Err(error) = &edited
