@@ -13,7 +13,7 @@ use quick_cache::sync::Cache as Lru;
 
 use crate::window::{Bucket, Epoch};
 
-/// How long a fact is believed.
+/// The lifetime of a fact.
 const LIFETIME: Duration = Duration::from_secs(600);
 
 /// Facts about conversations, bounded in number and in time.

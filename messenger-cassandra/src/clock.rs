@@ -58,7 +58,7 @@ impl Sample {
         self.after.duration_since(self.before).unwrap_or_default()
     }
 
-    /// Whether the round trip was short enough that another sample would not be better.
+    /// Returns whether the round trip was short enough that another sample would not be better.
     pub(crate) fn is_precise(self) -> bool {
         self.round_trip() < LONGEST_ROUND_TRIP / 10
     }
@@ -68,7 +68,7 @@ impl Sample {
     }
 }
 
-/// How far a clock is ahead of another one, in microseconds.
+/// The lead of a clock over another one, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Offset(i64);
 

@@ -124,7 +124,7 @@ statements! {
     messages_newest = concat!(message!(), " AND id > :above AND id < :below \
         ORDER BY id DESC LIMIT :count");
     messages_oldest = concat!(message!(), " AND id > :above ORDER BY id ASC LIMIT :count");
-    /// Who sent each message, and whether it is unsent.
+    /// The sender of each message, and whether it is unsent.
     senders_newest = "SELECT id, sender_id, edit FROM {}.messages \
         WHERE conversation_id = :conversation_id AND bucket = :bucket \
         AND id > :above AND id < :below ORDER BY id DESC LIMIT :count";

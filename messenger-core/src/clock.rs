@@ -26,7 +26,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// How far ahead of the system's time an id that was read may lie to be followed. The greatest
+    /// The greatest lead over the system's time of an id that is followed. The greatest
     /// id wins, so a single id from the year 9000 would otherwise lead to ids of the year 9000.
     pub const MAX_AHEAD: Duration = Duration::from_secs(5);
 

@@ -66,7 +66,7 @@ struct Shared {
 /// The future of an answer.
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-/// What the pipeline itself adds to an answer of a call.
+/// The part of an answer that the pipeline itself adds.
 #[derive(Debug, Default)]
 struct Held(Option<HeldBytes>);
 

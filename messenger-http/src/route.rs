@@ -29,7 +29,7 @@ pub(crate) struct Call {
     pub(crate) headers: &'static [&'static HeaderParam],
     pub(crate) body: Option<JsonBody>,
     pub(crate) success: Success,
-    /// What can go wrong, except for what can go wrong with every call ([`Call::codes`]).
+    /// The problems of this call, besides those of every call ([`Call::codes`]).
     pub(crate) problems: &'static [Code],
     pub(crate) handler: Handler,
 }

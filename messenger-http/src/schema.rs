@@ -13,7 +13,7 @@ pub(crate) struct Schema {
     pub(crate) build: fn(&mut Components) -> Value,
 }
 
-/// What a document refers to, in the order of first use.
+/// The schemas that a document refers to, in the order of first use.
 #[derive(Debug, Default)]
 pub(crate) struct Components {
     schemas: Map<String, Value>,

@@ -43,7 +43,7 @@ struct Change {
     key: LogKey,
 }
 
-/// How the listing of a conversation changed.
+/// A change of the listing of a conversation.
 #[derive(Debug)]
 pub(crate) struct Relisted {
     /// The listing before; `None` for the first one.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::columns::{Columns as _, upper_bound};
 use crate::error::{Failure, Result};
 
-/// Where a conversation is listed: in the inbox by its place, and in the log by its key.
+/// The place of a conversation in an inbox, and its key in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) place: MessageId,

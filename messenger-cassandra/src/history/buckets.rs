@@ -9,7 +9,7 @@ use crate::error;
 use crate::session::Db;
 use crate::window::Bucket;
 
-/// How many buckets are listed at a time.
+/// The number of buckets that are listed at a time.
 pub(super) const LISTED: usize = 16;
 
 #[derive(SerializeRow)]

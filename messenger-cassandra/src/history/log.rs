@@ -90,7 +90,7 @@ struct Reader<'a> {
 /// A part of the log in one bucket.
 #[derive(Default)]
 struct Part {
-    /// Where each item stands, and the message.
+    /// The key of each item, and the message.
     keys: BTreeMap<Uuid, Uuid>,
     /// The messages that were read with their own keys.
     messages: HashMap<Uuid, Message>,

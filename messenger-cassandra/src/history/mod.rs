@@ -42,7 +42,7 @@ pub(crate) use log::log;
 
 use message::MessageRow;
 
-/// How many buckets are read at the same time at most.
+/// The greatest number of buckets that are read at the same time.
 const WAVE: usize = 4;
 
 /// Above every message id. (Bounds are exclusive, and no time is that late.)
@@ -167,11 +167,11 @@ struct Descent<'a> {
     below: Uuid,
 }
 
-/// What became of rows that were visited.
+/// The result of a visit of rows.
 struct Visited {
     /// The last row.
     last: Option<Uuid>,
-    /// How many items are missing still.
+    /// The number of items that are still missing.
     missing: usize,
 }
 

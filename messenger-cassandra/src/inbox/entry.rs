@@ -14,7 +14,7 @@ use crate::conversations::{invalid, participants};
 use crate::error;
 use crate::session::Db;
 
-/// How many entries one query asks for at most. All lie in one partition, but the replica seeks each.
+/// The greatest number of entries that one query asks for. All lie in one partition, but the replica seeks each.
 const AT_ONCE: usize = 50;
 
 /// The last message in the form of version 1: id, revision, sender, preview. The revision of a

@@ -28,10 +28,10 @@ use quick_cache::sync::Cache;
 use super::{Stamp, read_page, stamp};
 use crate::Inner;
 
-/// How long a page is kept.
+/// The lifetime of a page.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// How many entries are kept in all pages together. An entry takes about half a kilobyte.
+/// The number of entries that are kept in all pages together. An entry takes about half a kilobyte.
 const CAPACITY: u64 = 50_000;
 
 /// Returns the first page.

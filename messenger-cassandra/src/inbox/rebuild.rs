@@ -8,7 +8,7 @@ use super::index::{Index, IndexRow};
 use crate::error;
 use crate::session::Db;
 
-/// How many conversations the repair reads and indexes at a time.
+/// The number of conversations that the repair reads and indexes at a time.
 const AT_ONCE: i32 = 100;
 
 /// Writes the index rows that a user's conversations should have, and returns how many conversations

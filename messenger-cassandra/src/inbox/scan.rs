@@ -12,7 +12,7 @@ use crate::error;
 use crate::session::Db;
 use crate::window::Epoch;
 
-/// How many rows a scan reads at a time: first, and at most.
+/// The number of rows that a scan reads at a time: first, and at most.
 const FIRST_READ: usize = 128;
 const LARGEST_READ: usize = 1024;
 
@@ -48,7 +48,7 @@ enum Direction {
     Up,
 }
 
-/// How far a scan has come.
+/// The progress of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Every row up to this epoch, and those in it, was returned.

@@ -21,7 +21,7 @@ pub(crate) struct Info {
     applied: i32,
     bucket_seconds: i64,
     epoch_seconds: i64,
-    /// What servers must agree on, once a server of version 2 has written it.
+    /// Settings that servers must agree on, once a server of version 2 has written it.
     consistency: Option<String>,
     request_timeout_ms: Option<i64>,
     /// When the upgrade to this version was finished.
@@ -256,7 +256,7 @@ impl Info {
     }
 }
 
-/// Whether the table has the columns that [`Info::read`] reads; `None` if there is no table.
+/// Returns whether the table has the columns that [`Info::read`] reads; `None` if there is no table.
 pub(super) fn is_current(state: &ClusterState, keyspace: &str) -> Option<bool> {
     let table = state.get_keyspace(keyspace)?.tables.get(SCHEMA_INFO.name)?;
     let mut columns = SCHEMA_INFO.columns.iter();

@@ -35,7 +35,7 @@ use crate::window::Windows;
 /// The time limit of a change of the schema, until all nodes agree.
 const CHANGE_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a new session may take to connect to the node that makes the changes.
+/// The time limit for a new session to connect to the node that makes the changes.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
 /// The tables that exist.

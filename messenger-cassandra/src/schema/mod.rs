@@ -30,7 +30,7 @@ use crate::window::Windows;
 /// The time limit of a migration.
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
-/// What a server must know of the tables that it uses.
+/// Facts about the tables that a server needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schema {
     pub(crate) windows: Windows,

@@ -1,4 +1,4 @@
-//! How a keyspace is replicated: what is refused, and how a new one is created.
+//! The replication of a keyspace: settings that are refused, and the creation of a new one.
 
 use std::collections::BTreeMap;
 
@@ -67,7 +67,7 @@ pub(crate) fn check_replication(
     }
 }
 
-/// Whether each row is on more than one node, so that a second node can serve a read.
+/// Returns whether each row is on more than one node, so that a second node can serve a read.
 pub(crate) fn has_second_replica(state: &ClusterState, keyspace: &str) -> bool {
     let replicas = match state.get_keyspace(keyspace).map(|found| &found.strategy) {
         Some(Strategy::SimpleStrategy { replication_factor }) => *replication_factor,

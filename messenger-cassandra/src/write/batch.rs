@@ -15,7 +15,7 @@ use crate::window::write_timestamp;
 /// A statement with its values.
 pub(crate) type Write<'a> = (&'a PreparedStatement, Box<dyn Values + Send + Sync + 'a>);
 
-/// What a batch writes, by partition. Everything for one partition is one mutation, which a replica
+/// The rows of a batch, by partition. Everything for one partition is one mutation, which a replica
 /// applies as a whole.
 pub(crate) type Batch<'a> = Vec<Vec<Write<'a>>>;
 

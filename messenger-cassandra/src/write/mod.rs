@@ -102,7 +102,7 @@ pub(crate) async fn mark(
     change.write(|_| marker.batch(), |_| {}).await
 }
 
-/// What a write changes in the inboxes, as far as the indexes are concerned.
+/// A change of the inboxes, as far as the indexes are concerned.
 struct Change<'a> {
     inner: &'a Arc<Inner>,
     conversation: ConversationId,

@@ -19,9 +19,9 @@ pub(super) struct Put<'a> {
     message: &'a Message,
     users: Vec<&'a UserId>,
     last: LastMessage,
-    /// Where the message is.
+    /// The bucket of the message.
     bucket: Bucket,
-    /// Where the log key is.
+    /// The bucket of the log key.
     key_bucket: Bucket,
 }
 

@@ -202,7 +202,7 @@ impl<K: Eq + Hash, T> FeedMap<K, T> {
     }
 }
 
-/// What the followers of one list share.
+/// The state that the followers of one list share.
 #[derive(Debug)]
 struct Feed<T> {
     /// The number of writes to the list by this process since the feed began.
@@ -380,7 +380,7 @@ fn copy(error: &Error) -> Error {
 /// An item of a list that can be followed.
 pub(super) trait Followed: Item + Clone + Send + Sync + 'static {
     type Id: Clone + Eq + Hash + Send;
-    /// What tells two states of an item apart.
+    /// The part of an item that differs between its states.
     type State: Eq + Send;
 
     fn id(&self) -> Self::Id;

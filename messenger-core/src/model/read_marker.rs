@@ -1,4 +1,4 @@
-//! How far a user has read a conversation.
+//! The position up to which a user has read a conversation.
 
 use super::Conversation;
 use crate::ids::{MessageId, UserId};

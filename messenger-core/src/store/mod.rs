@@ -20,7 +20,7 @@ pub use wrapped::{Wrap, Wrapped};
 /// are more.
 pub const MAX_LIMIT: usize = crate::paging::Limit::MAX.get() + 1;
 
-/// How long before a call of [`Store::put`] or [`Store::mark`] its log key may have been made. The
+/// The greatest age of a log key when [`Store::put`] or [`Store::mark`] is called. The
 /// [`Messenger`](crate::Messenger) makes a fresh key if more time has passed.
 pub const MAX_KEY_AGE: Duration = Duration::from_millis(500);
 

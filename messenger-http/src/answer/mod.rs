@@ -1,4 +1,4 @@
-//! What calls return: bodies, pages, assets and problem documents.
+//! Answers: bodies, pages, assets and problem documents.
 
 mod asset;
 mod body;

@@ -8,7 +8,7 @@ use super::dialogue::Dialogue;
 use super::people::{Language, language, user_id};
 use super::rhythm::{activity_until, millis_at};
 
-/// What a conversation is generated from. Its messages follow from this alone, so they need not be
+/// The input from which a conversation is generated. Its messages follow from this alone, so they need not be
 /// kept.
 #[derive(Clone, Debug)]
 pub(super) struct Seedling {

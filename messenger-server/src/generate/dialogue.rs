@@ -1,4 +1,4 @@
-//! What people write: short dialogues, in which each reply fits what came before.
+//! Short dialogues, in which each reply fits what came before.
 //!
 //! A file per language holds words for the slots `{time}`, `{place}` and `{thing}`, and dialogues:
 //! `>` is written by the one who begins, `<` by the other. The first dialogues are the same in all

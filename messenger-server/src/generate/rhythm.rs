@@ -4,7 +4,7 @@
 //! spread evenly over activity is spread over the clock as people write. All of it is arithmetic
 //! on integers, so that it gives the same on every machine.
 
-/// How much is written in each hour of a day (UTC), in relation to the others.
+/// The share of messages in each hour of a day (UTC), in relation to the others.
 const HOURS: [u64; 24] = [
     4, 2, 1, 1, 1, 2, 6, 12, 14, 13, 12, 13, 16, 14, 12, 12, 14, 17, 21, 24, 25, 22, 15, 8,
 ];

@@ -17,7 +17,7 @@ use super::call::{Action, By, Call, Label, Listed, SERVERS, USERS, User, Write};
 /// Times of imports and bounds, in milliseconds before the start.
 const AGO: [u64; 6] = [10_000, 10_001, 3_600_000, 3 * DAY, 40 * DAY, 4_000 * DAY];
 
-/// What a sequence has made so far, and later calls can refer to.
+/// The state of a sequence, to which later calls can refer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sequence {
     next: Label,

@@ -1,4 +1,4 @@
-//! What a run has made so far.
+//! The state of a run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::tee::Tee;
 /// The greatest difference between a server's clock and the true time.
 const MAX_SKEW: Duration = Duration::from_secs(1);
 
-/// How far the system clock steps back at most. Together with the clocks' differences it is less than
+/// The greatest step back of the system clock. Together with the clocks' differences it is less than
 /// the [`Clock::MAX_AHEAD`] at which writes are refused.
 const MAX_STEP_BACK: Duration = Duration::from_secs(2);
 
@@ -33,7 +33,7 @@ pub(super) struct Driver {
     /// The latest time that there was.
     pub(super) latest: Timestamp,
     pub(super) max_step_back: Duration,
-    /// How long a write may be held; `None` if only one server writes.
+    /// The time for which a write may be held; `None` if only one server writes.
     pub(super) write_timeout: Option<Duration>,
     pub(super) servers: Vec<Messenger>,
     /// The least label that nothing has.
