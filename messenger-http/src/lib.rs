@@ -63,6 +63,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod answer;
+mod auth;
 mod calls;
 mod config;
 mod cors;
@@ -77,6 +78,7 @@ mod server;
 mod state;
 
 pub use answer::Body;
+pub use auth::{Access, Authenticate, AuthenticationError, Identity, bearer_token};
 pub use config::ServiceConfig;
 pub use metrics::LATENCY_BUCKETS;
 pub use openapi::openapi_json;
