@@ -26,6 +26,8 @@ pub enum ErrorKind {
     NotFound,
     /// The user is not the sender of the message. Only the sender may edit or unsend it.
     NotSender,
+    /// The [`Policy`](crate::Policy) of the messenger does not allow the write.
+    NotAllowed,
     /// The message is older than the edit window and can no longer be edited.
     EditWindowOver,
     /// The message was unsent and can no longer be edited.
@@ -54,6 +56,7 @@ impl ErrorKind {
             Self::TooLarge => "too_large",
             Self::NotFound => "not_found",
             Self::NotSender => "not_sender",
+            Self::NotAllowed => "not_allowed",
             Self::EditWindowOver => "edit_window_over",
             Self::MessageUnsent => "message_unsent",
             Self::KeyReused => "key_reused",

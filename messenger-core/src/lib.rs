@@ -50,6 +50,7 @@
 //! - [`NewMessage`], [`Message`], [`Conversation`], [`InboxEntry`]: the model, with JSON by serde.
 //! - [`Messenger`]: the calls. [`send_once`](Messenger::send_once) takes an [`IdempotencyKey`];
 //!   [`import`](Messenger::import) takes past messages.
+//! - [`Actor`]: the same calls, limited to what one user may do; [`Policy`] narrows them further.
 //! - [`HistoryQuery`], [`InboxQuery`], [`Limit`], [`Page`], [`Cursor`]: reading lists. See
 //!   [catching up](#catching-up).
 //! - [`Error`]: its [kind](Error::kind), whether a [retry](Error::is_retryable) can help, and, for
@@ -151,7 +152,7 @@ pub use ids::{ConversationId, LogKey, MessageId, Position, Revision, UserId};
 #[cfg(feature = "live")]
 #[cfg_attr(docsrs, doc(cfg(feature = "live")))]
 pub use messenger::Batch;
-pub use messenger::{Messenger, MessengerOptions, Prepared, Sent};
+pub use messenger::{Action, Actor, Decision, Messenger, MessengerOptions, Policy, Prepared, Sent};
 pub use model::{
     Claim, Content, Conversation, ConversationKind, Fingerprint, IdempotencyKey, Import,
     InboxEntry, LastMessage, Message, MessageParts, NewMessage, Participants, Preview, ReadMarker,

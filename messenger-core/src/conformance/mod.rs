@@ -65,6 +65,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Authorization
+//!
+//! [`access`] checks the rules of [`Actor`](crate::Actor), also for bindings on top of a messenger.
+//!
 //! # Limits
 //!
 //! - The suite does not kill processes, cut networks or change the clocks of machines. Rule 8 under a
@@ -72,6 +76,7 @@
 //! - Rule 12 is checked by a ratio so generous that only a store that reads everything fails. A
 //!   benchmark tells how fast a page is.
 
+pub mod access;
 mod builder;
 mod cases;
 mod check;

@@ -1,5 +1,6 @@
 //! Changing messages and moving read markers.
 
+use super::policy::{Action, By};
 use super::{Messenger, unless_not_applied};
 use crate::error::{Error, ErrorKind, Outcome, Subject};
 use crate::ids::{ConversationId, LogKey, MessageId, UserId};
@@ -8,7 +9,8 @@ use crate::model::{Content, InboxEntry, Message, ReadMarker};
 impl Messenger {
     /// Replaces the text of a message and returns the edited message.
     ///
-    /// Only its sender may edit it, within the edit window (15 minutes by default; see
+    /// Only its sender may edit it, and for a user who takes no part in the conversation it does not
+    /// exist. It can be edited within the edit window (15 minutes by default; see
     /// [`MessengerOptions::with_edit_window`](crate::MessengerOptions::with_edit_window)). The same
     /// text makes no new version, so repeating an edit is safe. Earlier texts are not kept.
     ///
@@ -24,7 +26,23 @@ impl Messenger {
         sender: &UserId,
         content: Content,
     ) -> Result<Message, Error> {
-        let message = self.sent_by(conversation, id, sender).await?;
+        let by = By::trusted(sender);
+        self.edit_by(by, conversation, id, content).await
+    }
+
+    pub(super) async fn edit_by(
+        &self,
+        by: By<'_>,
+        conversation: ConversationId,
+        id: MessageId,
+        content: Content,
+    ) -> Result<Message, Error> {
+        let message = self.sent_by(conversation, id, by.user).await?;
+        by.ask(Action::Edit {
+            message: &message,
+            content: &content,
+        })
+        .await?;
         let Some(current) = message.content() else {
             return Err(refused(
                 ErrorKind::MessageUnsent,
@@ -57,7 +75,8 @@ impl Messenger {
 
     /// Unsends a message and returns it without its text.
     ///
-    /// Only its sender may unsend it, at any time. It stays in its place, so pages and cursors stay
+    /// Only its sender may unsend it, at any time; for a user who takes no part in the conversation it
+    /// does not exist. It stays in its place, so pages and cursors stay
     /// valid. Unsending is final: once it is acknowledged no read returns the text. Repeating it is
     /// safe.
     ///
@@ -71,7 +90,17 @@ impl Messenger {
         id: MessageId,
         sender: &UserId,
     ) -> Result<Message, Error> {
-        let message = self.sent_by(conversation, id, sender).await?;
+        self.unsend_by(By::trusted(sender), conversation, id).await
+    }
+
+    pub(super) async fn unsend_by(
+        &self,
+        by: By<'_>,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Message, Error> {
+        let message = self.sent_by(conversation, id, by.user).await?;
+        by.ask(Action::Unsend { message: &message }).await?;
         if message.is_unsent() {
             return self.confirm(message).await;
         }
@@ -97,13 +126,30 @@ impl Messenger {
         user: &UserId,
         up_to: MessageId,
     ) -> Result<InboxEntry, Error> {
+        let by = By::trusted(user);
+        self.mark_read_by(by, conversation, up_to).await
+    }
+
+    pub(super) async fn mark_read_by(
+        &self,
+        by: By<'_>,
+        conversation: ConversationId,
+        up_to: MessageId,
+    ) -> Result<InboxEntry, Error> {
+        let user = by.user;
         let entry = self.entry(user, conversation).await.map_err(not_applied)?;
         let entry = entry.ok_or_else(|| {
             refused(
                 ErrorKind::NotFound,
                 "there is no such conversation of this user",
             )
+            .with_subject(Subject::ConversationId)
         })?;
+        let action = Action::MarkRead {
+            entry: &entry,
+            up_to,
+        };
+        by.ask(action).await?;
         if up_to > entry.last_message().id() {
             return Err(refused(
                 ErrorKind::Invalid,
@@ -130,7 +176,8 @@ impl Messenger {
         Ok(entry.with_markers(Some(up_to), seen))
     }
 
-    /// Returns a message if it exists and was sent by this user.
+    /// Returns a message if it exists and was sent by this user. For one who takes no part it does
+    /// not exist.
     async fn sent_by(
         &self,
         conversation: ConversationId,
@@ -138,6 +185,9 @@ impl Messenger {
         sender: &UserId,
     ) -> Result<Message, Error> {
         let message = self.existing(conversation, id).await?;
+        if !message.has_participant(sender) {
+            return Err(no_such_message());
+        }
         if message.sender_id() != sender {
             return Err(refused(
                 ErrorKind::NotSender,
@@ -153,12 +203,7 @@ impl Messenger {
         id: MessageId,
     ) -> Result<Message, Error> {
         let message = self.message(conversation, id).await.map_err(not_applied)?;
-        message.ok_or_else(|| {
-            refused(
-                ErrorKind::NotFound,
-                "there is no such message in this conversation",
-            )
-        })
+        message.ok_or_else(no_such_message)
     }
 
     /// Writes a changed message once more under a fresh log key, and returns it. The change that was
@@ -171,6 +216,14 @@ impl Messenger {
         }
         Ok(message)
     }
+}
+
+fn no_such_message() -> Error {
+    refused(
+        ErrorKind::NotFound,
+        "there is no such message in this conversation",
+    )
+    .with_subject(Subject::MessageId)
 }
 
 fn refused(kind: ErrorKind, message: impl Into<std::borrow::Cow<'static, str>>) -> Error {

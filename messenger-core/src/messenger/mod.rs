@@ -1,25 +1,31 @@
 //! The service: every rule that holds for all stores.
 
+mod actor;
 mod change;
 #[cfg(feature = "live")]
 mod follow;
 mod options;
+mod policy;
 mod read;
 mod send;
 mod stream;
 
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
+
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::ids::{ConversationId, LogKey, MessageId, Position, UserId};
-use crate::model::Message;
+use crate::model::{Message, Participants};
 use crate::paging::{InFlight, Ticket};
 use crate::store::{MAX_KEY_AGE, Store};
 
+pub use actor::Actor;
 #[cfg(feature = "live")]
 pub use follow::Batch;
 pub use options::MessengerOptions;
+pub use policy::{Action, Decision, Policy};
 pub use send::{Prepared, Sent};
 
 /// Sends, edits and unsends messages, moves read markers, and reads histories and inboxes page by
@@ -30,7 +36,8 @@ pub use send::{Prepared, Sent};
 /// which changes are in flight in the other, so a reader who catches up could miss one (rule 7 of
 /// [`Store`]).
 ///
-/// A `Messenger` trusts its caller: the caller decides who may send as whom and read what.
+/// A `Messenger` trusts its caller, who decides who may send as whom and read what.
+/// [`acting_as`](Self::acting_as) returns an [`Actor`], whose calls do only what one user may do.
 ///
 /// ```
 /// # async fn example(store: impl messenger_core::Store + 'static) -> Result<(), messenger_core::Error> {
@@ -61,11 +68,17 @@ pub struct Messenger {
     inner: Arc<Inner>,
 }
 
+/// The number of conversations of which it is remembered who takes part: at most about 5 MB, if all
+/// user ids are long.
+const KNOWN_PARTICIPANTS: usize = 10_000;
+
 #[derive(Debug)]
 struct Inner {
     store: Arc<dyn Store>,
     options: MessengerOptions,
     in_flight: InFlight,
+    /// Who takes part in the conversations that actors have read lately.
+    participants: Cache<ConversationId, Participants>,
     #[cfg(feature = "live")]
     feeds: follow::Feeds,
 }
@@ -92,6 +105,7 @@ impl Messenger {
                 store,
                 options,
                 in_flight: InFlight::default(),
+                participants: Cache::new(KNOWN_PARTICIPANTS),
                 #[cfg(feature = "live")]
                 feeds: follow::Feeds::default(),
             }),

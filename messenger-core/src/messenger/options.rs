@@ -1,5 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::policy::Policy;
 use crate::clock::Clock;
 
 /// Options of a [`Messenger`](crate::Messenger).
@@ -8,6 +10,7 @@ use crate::clock::Clock;
 pub struct MessengerOptions {
     pub(super) clock: Clock,
     pub(super) edit_window: Option<Duration>,
+    pub(super) policy: Option<Arc<dyn Policy>>,
     #[cfg(feature = "live")]
     pub(super) poll_interval: Duration,
 }
@@ -25,6 +28,7 @@ impl MessengerOptions {
         Self {
             clock: Clock::new(),
             edit_window: Some(Self::DEFAULT_EDIT_WINDOW),
+            policy: None,
             #[cfg(feature = "live")]
             poll_interval: Self::DEFAULT_POLL_INTERVAL,
         }
@@ -41,6 +45,12 @@ impl MessengerOptions {
     /// alike if they have the same setting.
     pub fn with_edit_window(mut self, window: impl Into<Option<Duration>>) -> Self {
         self.edit_window = window.into();
+        self
+    }
+
+    /// Sets a policy, which is asked before each write of an [`Actor`](crate::Actor).
+    pub fn with_policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Some(Arc::new(policy));
         self
     }
 

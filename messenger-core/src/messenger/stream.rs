@@ -59,7 +59,7 @@ impl Messenger {
 }
 
 /// Follows `next` from the first page to the last.
-fn pages<T, F, R>(read: F) -> impl Stream<Item = Result<T, Error>> + Send + Unpin
+pub(super) fn pages<T, F, R>(read: F) -> impl Stream<Item = Result<T, Error>> + Send + Unpin
 where
     T: Send,
     F: Fn(Option<Cursor>) -> R + Send,

@@ -40,6 +40,20 @@ impl NewMessage {
         receiver_id: UserId,
         content: impl Into<Arc<str>> + AsRef<str>,
     ) -> Result<Self, Error> {
+        let content = Content::new(content)?;
+        Self::with_content(sender_id, receiver_id, content)
+    }
+
+    /// Creates a message from one user to another, with a content that was parsed already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] if sender and receiver are the same user.
+    pub(crate) fn with_content(
+        sender_id: UserId,
+        receiver_id: UserId,
+        content: Content,
+    ) -> Result<Self, Error> {
         if sender_id == receiver_id {
             return Err(Error::about(
                 ErrorKind::Invalid,
@@ -47,7 +61,6 @@ impl NewMessage {
                 "sender and receiver must be two different users",
             ));
         }
-        let content = Content::new(content)?;
         Ok(Self {
             sender_id,
             receiver_id,
@@ -99,7 +112,7 @@ impl<'de> Deserialize<'de> for NewMessage {
             content: Content,
         }
         let json = Json::deserialize(deserializer)?;
-        Self::new(json.sender_id, json.receiver_id, Arc::from(json.content))
+        Self::with_content(json.sender_id, json.receiver_id, json.content)
             .map_err(serde::de::Error::custom)
     }
 }
@@ -201,6 +214,11 @@ impl Message {
     /// Returns the two users of its conversation.
     pub fn participants(&self) -> Participants {
         Participants::direct(self.sender_id.clone(), self.receiver_id.clone())
+    }
+
+    /// Returns whether a user is one of the two.
+    pub fn has_participant(&self, user: &UserId) -> bool {
+        self.sender_id == *user || self.receiver_id == *user
     }
 
     /// Returns the text; `None` if the message is unsent.

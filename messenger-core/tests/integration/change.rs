@@ -84,7 +84,7 @@ async fn only_the_sender_may_change_a_message_that_exists() -> Tested {
             pair.id(),
             sent.id(),
             &UserId::new("eve")?,
-            ErrorKind::NotSender,
+            ErrorKind::NotFound,
         ),
         (pair.id(), other.id(), &pair.one, ErrorKind::NotFound),
         (elsewhere.id(), sent.id(), &pair.one, ErrorKind::NotFound),

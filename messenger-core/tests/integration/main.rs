@@ -1,6 +1,7 @@
 //! Rules that core keeps for every store, tried over the memory store: paging, catching up,
 //! idempotent sends, changes and their errors.
 
+mod actor;
 mod catch_up;
 mod change;
 mod conformance;

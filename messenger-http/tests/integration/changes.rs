@@ -156,9 +156,13 @@ fn a_replayed_send_returns_the_message_as_it_is_now() {
 fn only_the_sender_changes_a_message() {
     run(async {
         let chat = Chat::new("mine").await;
-        for user in [&chat.bob, &user()] {
-            assert_problem(&chat.edit(user, "yours").await, 403, "not_sender");
-            assert_problem(&chat.unsend(user).await, 403, "not_sender");
+        for (user, status, code) in [
+            (&chat.bob, 403, "not_sender"),
+            // For a user who takes no part it does not exist.
+            (&user(), 404, "message_not_found"),
+        ] {
+            assert_problem(&chat.edit(user, "yours").await, status, code);
+            assert_problem(&chat.unsend(user).await, status, code);
         }
         assert_eq!(chat.client.ok(&chat.path()).await, chat.message);
     });
