@@ -1,10 +1,13 @@
 //! Settings. Every limit is on by default.
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
 use messenger_core::{Error, ErrorKind};
+
+use crate::auth::Access;
 
 /// The settings of a [`MessengerService`](crate::MessengerService). They hold wherever it is mounted.
 ///
@@ -18,6 +21,16 @@ use messenger_core::{Error, ErrorKind};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceConfig {
+    /// Who may use the service. [`Access::Trusted`] by default: everyone who reaches it.
+    pub access: Access,
+    /// The number of requests that one user may make in a second, and at once; further ones get
+    /// 429. None by default, which means no limit. It needs [`Access::Authenticated`], as only then
+    /// it is known who makes a request.
+    pub max_user_requests_per_second: Option<NonZero<u32>>,
+    /// The number of requests that send or change something, which one user may make in a second,
+    /// and at once. Otherwise as
+    /// [`max_user_requests_per_second`](Self::max_user_requests_per_second).
+    pub max_user_writes_per_second: Option<NonZero<u32>>,
     /// The largest request body, in bytes; larger ones get 413. 128 KiB by default: the longest
     /// content fits even if every character is escaped.
     pub max_body_size: usize,
@@ -81,6 +94,9 @@ impl ServiceConfig {
 impl Default for ServiceConfig {
     fn default() -> Self {
         Self {
+            access: Access::Trusted,
+            max_user_requests_per_second: None,
+            max_user_writes_per_second: None,
             max_body_size: 128 * 1024,
             body_timeout: Duration::from_secs(10),
             max_in_flight: 1024,

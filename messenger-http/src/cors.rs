@@ -9,12 +9,13 @@ use http::{Method, Response, StatusCode};
 use crate::answer::{Answer, Payload};
 
 /// The request headers that calls read, beside those that need no permission.
-const ALLOW_HEADERS: HeaderValue =
-    HeaderValue::from_static("content-type, idempotency-key, if-none-match, x-request-id");
+const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static(
+    "authorization, content-type, idempotency-key, if-none-match, last-event-id, x-request-id",
+);
 
 /// The response headers that a page may read, beside those that need no permission.
 const EXPOSE_HEADERS: HeaderValue = HeaderValue::from_static(
-    "allow, etag, idempotent-replayed, link, location, retry-after, x-request-id",
+    "allow, etag, idempotent-replayed, link, location, retry-after, www-authenticate, x-request-id",
 );
 
 /// The time that a browser remembers the answer to a preflight request, in seconds.

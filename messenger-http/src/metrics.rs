@@ -45,15 +45,17 @@ pub(crate) struct Labels {
 pub(crate) enum Shed {
     Requests,
     Bytes,
+    User,
 }
 
 impl Shed {
-    const ALL: [Self; 2] = [Self::Requests, Self::Bytes];
+    const ALL: [Self; 3] = [Self::Requests, Self::Bytes, Self::User];
 
     fn label(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Bytes => "response_bytes",
+            Self::User => "user",
         }
     }
 }
@@ -126,7 +128,7 @@ impl Instruments {
             describe_counter!(ABORTED, "Requests whose client left before the answer.");
             describe_counter!(
                 SHED,
-                "Requests refused under overload, by the limit reached."
+                "Requests refused under overload, or from users who make too many, by the limit reached."
             );
             describe_gauge!(CONNECTIONS, "Open connections.");
             describe_counter!(ACCEPT_ERRORS, "Failures to accept a connection.");

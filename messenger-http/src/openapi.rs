@@ -9,28 +9,32 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::{Code, EXAMPLE_REQUEST, HeaderDoc, PROBLEM, problem_type};
 use crate::calls::CALLS;
-use crate::request::{HeaderParam, Param, document_path};
+use crate::request::{HeaderParam, Param, Required, document_path};
 use crate::route::{Call, Content, Group};
 use crate::schema::Components;
 
-/// Returns the OpenAPI 3.1 document of a service that is mounted at the root, as JSON. This is the
-/// answer of `/openapi.json`.
+/// Returns the OpenAPI 3.1 document of a service without authentication that is mounted at the root,
+/// as JSON. This is the answer of its `/openapi.json`.
 pub fn openapi_json() -> &'static str {
-    static TEXT: LazyLock<String> = LazyLock::new(|| document(""));
+    static TEXT: LazyLock<String> = LazyLock::new(|| document("", false));
     &TEXT
 }
 
 /// Writes the document of a service that is mounted under a path.
-pub(crate) fn document(base: &str) -> String {
-    let mut components = Components::default();
+pub(crate) fn document(base: &str, is_authenticated: bool) -> String {
+    let mut components = Components::new(is_authenticated);
     let paths = paths(base, &mut components);
-    let document = json!({
+    let access = match is_authenticated {
+        true => AUTHENTICATED,
+        false => TRUSTED,
+    };
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Messenger",
             "version": env!("CARGO_PKG_VERSION"),
             "license": {"name": LICENSE, "identifier": LICENSE},
-            "description": DESCRIPTION,
+            "description": format!("{DESCRIPTION}\n\n{access}"),
         },
         "servers": [{"url": if base.is_empty() { "/" } else { base }}],
         "security": [],
@@ -40,6 +44,13 @@ pub(crate) fn document(base: &str) -> String {
         "paths": paths,
         "components": components.into_value(),
     });
+    if is_authenticated {
+        document["components"]["securitySchemes"] = json!({"token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The token of the user who calls.",
+        }});
+    }
     format!("{document:#}\n")
 }
 
@@ -68,10 +79,15 @@ is too large gets 400, 414 or 431 without a document.
 **Every answer** has the headers `Cache-Control` (`no-store`, or `no-cache` for files), \
 `X-Content-Type-Options: nosniff` and `X-Request-Id`. A request may bring an `X-Request-Id` of its \
 own (1 to 128 letters, digits and `-._~:+/=@`); the answer, its problem document and the server's log \
-hold it.
+hold it.";
 
-**There is no authentication.** Anyone who can reach the server can read every conversation and send \
-as any user.";
+const TRUSTED: &str = "**There is no authentication.** Anyone who can reach the server can read every \
+conversation and send as any user.";
+
+const AUTHENTICATED: &str = "**Authentication.** Every call of the API needs a token, in the header \
+`Authorization: Bearer`. Its user is the caller, who acts only as themself: `sender_id` and `user_id` \
+may be left out, and otherwise must be the caller (403 `not_yours`). A conversation in which the \
+caller takes no part does not exist for them: all calls answer as for an id that nothing has.";
 
 fn paths(base: &str, components: &mut Components) -> Map<String, Value> {
     let mut paths = Map::new();
@@ -90,6 +106,9 @@ fn operation(call: &Call, base: &str, components: &mut Components) -> Value {
         "summary": call.summary,
         "description": call.description,
     });
+    if components.is_authenticated() && call.is_api() {
+        operation["security"] = json!([{"token": []}]);
+    }
     let parameters = parameters(call, components);
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
@@ -122,7 +141,11 @@ fn query_parameter(param: &Param, components: &mut Components) -> Value {
         "name": param.name,
         "in": "query",
         "description": param.description,
-        "required": param.required,
+        "required": match param.required {
+            Required::Always => true,
+            Required::WithoutAuthentication => !components.is_authenticated(),
+            Required::Never => false,
+        },
         "schema": components.refer(param.schema),
     });
     if let Some(example) = param.example {
@@ -159,7 +182,7 @@ fn responses(call: &Call, base: &str, components: &mut Components) -> Map<String
         responses.insert("304".to_owned(), response);
     }
     let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
-    for code in call.codes() {
+    for code in call.codes(components.is_authenticated()) {
         let status = code.info().status.as_u16();
         by_status.entry(status).or_default().push(code);
     }
@@ -202,8 +225,12 @@ fn problem(status: u16, codes: &[Code], base: &str, components: &mut Components)
         })
         .collect();
     let mut response = json!({"description": lines.join("\n")});
-    if codes.iter().any(|code| code.retry_after().is_some()) {
+    let retries = |code: &Code| code.retry_after().is_some() || *code == Code::TooManyRequests;
+    if codes.iter().any(retries) {
         add_headers(&mut response, &[&RETRY_AFTER]);
+    }
+    if codes.contains(&Code::Unauthenticated) {
+        add_headers(&mut response, &[&WWW_AUTHENTICATE]);
     }
     if codes.contains(&Code::UnsupportedMediaType) {
         add_headers(&mut response, &[&ACCEPT_ENCODING]);
@@ -227,6 +254,13 @@ static RETRY_AFTER: HeaderDoc = HeaderDoc {
     description: "The seconds after which to send the request again.",
     required: true,
     schema: || json!({"type": "string", "pattern": "^[0-9]+$"}),
+};
+
+static WWW_AUTHENTICATE: HeaderDoc = HeaderDoc {
+    name: "WWW-Authenticate",
+    description: "How to authenticate (RFC 6750, section 3).",
+    required: true,
+    schema: || json!({"type": "string"}),
 };
 
 static ACCEPT_ENCODING: HeaderDoc = HeaderDoc {

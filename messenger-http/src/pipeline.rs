@@ -16,6 +16,7 @@ use tower_service::Service;
 use tracing::Instrument as _;
 
 use crate::answer::{Answer, Asset, Body, Chain, Code, Problem};
+use crate::auth::{Access, Caller};
 use crate::calls::{CALLS, ROUTER};
 use crate::config::ServiceConfig;
 use crate::cors::Cors;
@@ -86,8 +87,11 @@ impl MessengerService {
             Arc::clone(&instruments),
         );
         let base = config.base_path.clone();
-        let document =
-            Document::new(move || Asset::new("application/json", openapi::document(base.as_str())));
+        let is_authenticated = matches!(config.access, Access::Authenticated(_));
+        let document = Document::new(move || {
+            let document = openapi::document(base.as_str(), is_authenticated);
+            Asset::new("application/json", document)
+        });
         let state = State::new(messenger, config, limits, document);
         Self {
             shared: Arc::new(Shared { state, instruments }),
@@ -192,7 +196,8 @@ impl Shared {
             // A client may invent a method of any length.
             method = &method[..method.len().min(16)],
             route,
-            request_id = id.as_str()
+            request_id = id.as_str(),
+            user = tracing::field::Empty
         );
         let mut body = RequestBody::new(body, &parts.headers);
         let cors = Cors::of(&parts.headers, &self.state.config.cors_origins);
@@ -265,6 +270,7 @@ impl Shared {
             Found::OtherMethod { allow, .. } => return self.other_method(parts, allow, cors),
             Found::Nothing => return Err(self.not_found()),
         };
+        let caller = self.caller(call, parts).await?;
         let query = Query::parse(parts.uri.query().unwrap_or_default(), call.query)?;
         let bytes = match call.body {
             Some(_) => {
@@ -280,6 +286,7 @@ impl Shared {
         };
         let request = request::Request {
             state,
+            caller,
             path: PathParams(params),
             query,
             headers: &parts.headers,
@@ -290,6 +297,28 @@ impl Shared {
             true => self.write(call, request).await,
             false => self.read(call, request, &parts.method).await,
         }
+    }
+
+    /// Finds out who makes a request, before anything else of it is read or looked up.
+    async fn caller(&self, call: &Call, parts: &Parts) -> Result<Caller, Problem> {
+        let (state, config) = (&self.state, &self.state.config);
+        if !call.is_api() {
+            return Ok(Caller::Trusted(state.messenger.clone()));
+        }
+        let time = config.request_timeout;
+        let caller = Caller::of(parts, &config.access, &state.messenger, time).await?;
+        if let Some(user) = caller.user() {
+            quietly(|| {
+                tracing::Span::current().record("user", user.as_str());
+            });
+            state.rates.check(user, call.is_write()).map_err(|wait| {
+                metrics::shed(call.path, Shed::User);
+                // Rounded up: the time after which a request is not refused.
+                let seconds = HeaderValue::from(wait.as_secs() + 1);
+                Problem::new(Code::TooManyRequests).with_header(header::RETRY_AFTER, seconds)
+            })?;
+        }
+        Ok(caller)
     }
 
     async fn read(

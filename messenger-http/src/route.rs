@@ -39,18 +39,31 @@ pub(crate) type Handling<'a> = Pin<Box<dyn Future<Output = Result<Answer, Proble
 
 impl Call {
     /// Returns everything that can go wrong.
-    pub(crate) fn codes(&self) -> impl Iterator<Item = Code> {
+    pub(crate) fn codes(&self, is_authenticated: bool) -> impl Iterator<Item = Code> {
         const OF_BODIES: &[Code] = &[
             Code::MalformedBody,
             Code::BodyTimeout,
             Code::BodyTooLarge,
             Code::UnsupportedMediaType,
         ];
+        const OF_AUTHENTICATION: &[Code] = &[
+            Code::Unauthenticated,
+            Code::NotYours,
+            Code::TooManyRequests,
+            Code::AuthenticationUnavailable,
+        ];
+        let of_caller = match is_authenticated && self.is_api() {
+            true => OF_AUTHENTICATION,
+            false => &[],
+        };
+        let of_policy = (self.is_api() && self.is_write()).then_some(Code::NotAllowed);
         let of_body = self.body.as_ref().map_or(&[][..], |_| OF_BODIES);
         let shed = self.is_limited().then_some(Code::Overloaded);
         [Code::InvalidQuery, Code::Internal]
             .into_iter()
             .chain(of_body.iter().copied())
+            .chain(of_caller.iter().copied())
+            .chain(of_policy)
             .chain(shed)
             .chain(self.problems.iter().copied())
     }
@@ -58,6 +71,11 @@ impl Call {
     /// Returns whether the call is refused under overload, and for hosts that are not allowed.
     pub(crate) fn is_limited(&self) -> bool {
         self.group != Group::Operations
+    }
+
+    /// Returns whether the call is about the messages of users, so that it matters who makes it.
+    pub(crate) fn is_api(&self) -> bool {
+        !matches!(self.group, Group::Operations | Group::Documentation)
     }
 
     /// Returns whether the call changes anything.

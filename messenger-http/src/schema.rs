@@ -16,11 +16,31 @@ pub(crate) struct Schema {
 /// The schemas that a document refers to, in the order of first use.
 #[derive(Debug, Default)]
 pub(crate) struct Components {
+    is_authenticated: bool,
     schemas: Map<String, Value>,
     examples: Map<String, Value>,
 }
 
 impl Components {
+    /// Creates the components of a document of a service with or without authentication.
+    pub(crate) fn new(is_authenticated: bool) -> Self {
+        Self {
+            is_authenticated,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.is_authenticated
+    }
+
+    /// Returns the members that a body must have. The one that names the user for whom it is sent
+    /// may be left out if the caller is known.
+    pub(crate) fn with_acting_user(&self, user: &'static str, others: &[&'static str]) -> Value {
+        let user = (!self.is_authenticated).then_some(user);
+        user.iter().chain(others).copied().collect()
+    }
+
     /// Returns a reference to the schema, which becomes a part of the document.
     pub(crate) fn refer(&mut self, schema: &'static Schema) -> Value {
         if !self.schemas.contains_key(schema.name) {

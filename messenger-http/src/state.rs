@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::answer::Asset;
+use crate::auth::Rates;
 use crate::config::ServiceConfig;
 use crate::limits::{InFlight, Limits};
 
@@ -18,6 +19,7 @@ pub(crate) struct State {
     pub(crate) messenger: Messenger,
     pub(crate) config: ServiceConfig,
     pub(crate) limits: Limits,
+    pub(crate) rates: Rates,
     pub(crate) document: Document,
     /// Writes, which outlive their requests.
     pub(crate) writes: TaskTracker,
@@ -42,6 +44,7 @@ impl State {
     ) -> Self {
         Self {
             messenger,
+            rates: Rates::new(&config),
             config,
             limits,
             document,

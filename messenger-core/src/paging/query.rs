@@ -124,6 +124,11 @@ impl HistoryQuery {
         self.before = before.into();
         self
     }
+
+    /// Returns the cursor.
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.cursor
+    }
 }
 
 /// Selects a page of an inbox. By default the 20 conversations with the most recent messages,

@@ -91,6 +91,15 @@ problems! {
              bare or in double quotes.",
             IdempotencyKey::MAX_LEN
         );
+    Unauthenticated: UNAUTHORIZED, "unauthenticated",
+        "The request does not say who makes it",
+        "Send a valid token: Authorization: Bearer, a space and the token.";
+    NotYours: FORBIDDEN, "not_yours",
+        "The request names another user",
+        "A user acts only as themself. Leave the user id out, or send your own.";
+    NotAllowed: FORBIDDEN, "not_allowed",
+        "The policy of the service does not allow it",
+        "Nothing was done.";
     NotFound: NOT_FOUND, "not_found",
         "Nothing has this path",
         "The OpenAPI document lists the calls.";
@@ -150,6 +159,9 @@ problems! {
         "The idempotency key was used for another message",
         "The sender has used the key for another receiver or content. Send this message under a \
          new key.";
+    TooManyRequests: TOO_MANY_REQUESTS, "too_many_requests",
+        "The user makes too many requests",
+        "Nothing was done. Send the request again after the time in Retry-After.";
     Internal: INTERNAL_SERVER_ERROR, "internal",
         "The server failed",
         "This is a defect of the server, not of the request. Report the request_id to its operator.";
@@ -165,6 +177,9 @@ problems! {
         "Nothing was done. Send the request again after the time in Retry-After.";
     Timeout: SERVICE_UNAVAILABLE, "timeout",
         "The store did not answer in time",
+        "Nothing was done. Send the request again after the time in Retry-After.";
+    AuthenticationUnavailable: SERVICE_UNAVAILABLE, "authentication_unavailable",
+        "Tokens cannot be checked",
         "Nothing was done. Send the request again after the time in Retry-After.";
     NotReady: SERVICE_UNAVAILABLE, "not_ready",
         "The server is not ready",
@@ -186,7 +201,10 @@ impl Code {
     pub(crate) fn retry_after(self) -> Option<u16> {
         match self {
             Self::Overloaded => Some(1),
-            Self::Unavailable | Self::Timeout | Self::NotReady => Some(5),
+            Self::Unavailable
+            | Self::Timeout
+            | Self::AuthenticationUnavailable
+            | Self::NotReady => Some(5),
             _ => None,
         }
     }
@@ -263,10 +281,13 @@ impl Problem {
 
     /// Creates the problem of `/health/ready` from any error.
     pub(crate) fn not_ready(cause: Error) -> Self {
-        Self {
-            cause: Some(cause),
-            ..Self::new(Code::NotReady)
-        }
+        Self::new(Code::NotReady).with_cause(cause)
+    }
+
+    /// Adds what the log should know.
+    pub(crate) fn with_cause(mut self, cause: Error) -> Self {
+        self.cause = Some(cause);
+        self
     }
 
     /// Adds a header.
@@ -298,6 +319,7 @@ impl Problem {
             (ErrorKind::NotFound, Some(Subject::ConversationId)) => Code::ConversationNotFound,
             (ErrorKind::NotFound, _) => missing,
             (ErrorKind::NotSender, _) => Code::NotSender,
+            (ErrorKind::NotAllowed, _) => Code::NotAllowed,
             (ErrorKind::MessageUnsent, _) => Code::MessageUnsent,
             (ErrorKind::EditWindowOver, _) => Code::EditWindowOver,
             (ErrorKind::Invalid, Some(Subject::ReadMarker)) => Code::InvalidReadMarker,
@@ -383,6 +405,7 @@ impl From<Error> for Problem {
             ErrorKind::Overloaded => Code::Overloaded,
             ErrorKind::Unavailable => Code::Unavailable,
             ErrorKind::Timeout => Code::Timeout,
+            ErrorKind::NotAllowed => Code::NotAllowed,
             _ => Code::Internal,
         };
         let mut problem = Self::new(code);

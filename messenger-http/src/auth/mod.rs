@@ -1,7 +1,10 @@
 //! Authentication: who makes a request.
 //!
 //! The binding only finds out who calls. What the caller may do is decided in core, by
-//! `Actor` of messenger-core.
+//! [`Actor`](messenger_core::Actor).
+
+mod caller;
+mod rates;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,6 +14,9 @@ use async_trait::async_trait;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use messenger_core::{Timestamp, UserId};
+
+pub(crate) use caller::Caller;
+pub(crate) use rates::Rates;
 
 /// Who may use a service.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +92,8 @@ impl Identity {
         }
     }
 
-    /// Sets the time when the credential expires. Streams of events that it has opened end then.
+    /// Sets the time until which the credential is accepted. Streams of events that it has opened
+    /// end then.
     #[must_use]
     pub fn with_expiry(mut self, at: Timestamp) -> Self {
         self.expires_at = Some(at);
@@ -98,7 +105,7 @@ impl Identity {
         &self.user
     }
 
-    /// Returns the time when the credential expires.
+    /// Returns the time until which the credential is accepted.
     pub fn expires_at(&self) -> Option<Timestamp> {
         self.expires_at
     }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use http::StatusCode;
-use messenger_core::{Error, ErrorKind, Outcome, UserId};
+use messenger_core::{Actor, Error, ErrorKind, Outcome, UserId};
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::answer::{self, Answer, Code, Problem, WriteJson};
+use crate::auth::Caller;
 use crate::request::Request;
 use crate::state::Written;
 
@@ -31,6 +32,26 @@ pub(super) async fn change<T: WriteJson + Send + 'static>(
 
 /// A user id of the right type, which may not be valid: that is another problem.
 pub(super) struct UserIdInput(Result<UserId, Error>);
+
+/// The user for whom a change is made, who need not be named if the caller is known.
+#[derive(Default)]
+pub(super) struct ActingUser(Option<UserIdInput>);
+
+impl ActingUser {
+    /// Returns the actor who makes the change. `member` is the name in the body.
+    pub(super) fn actor(self, caller: &Caller, member: &str) -> Result<Actor, Problem> {
+        let named = self.0.map(|input| input.parse(member)).transpose()?;
+        caller.acting_as(named, || {
+            Problem::with_detail(Code::MalformedBody, format!("{member} is missing."))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ActingUser {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        UserIdInput::deserialize(deserializer).map(|input| Self(Some(input)))
+    }
+}
 
 impl UserIdInput {
     pub(super) fn parse(self, member: &str) -> Result<UserId, Problem> {

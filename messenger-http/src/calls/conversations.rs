@@ -1,13 +1,11 @@
 //! The calls about conversations.
 
 use http::StatusCode;
-use messenger_core::{
-    Conversation, ConversationId, InboxQuery, MessageId, Messenger, Preview, Unread, UserId,
-};
+use messenger_core::{Actor, ConversationId, InboxQuery, MessageId, Preview, Unread, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::change::{UserIdInput, change};
+use super::change::{ActingUser, change};
 use crate::answer::{self, Answer, Code, LINK, List, Problem, page_schema, page_with_example};
 use crate::request::{
     CURSOR, JsonBody, LIMIT, Request, UNREAD, USER_ID as USER_ID_PARAM, from_json,
@@ -53,18 +51,26 @@ pub(super) static LIST: Call = Call {
 };
 
 async fn list(request: Request<'_>) -> Result<Answer, Problem> {
-    let user: UserId = request.path.id("user_id")?;
+    let user = user_of(&request)?;
     let inbox = InboxQuery::new()
         .with_limit(request.query.limit.unwrap_or_default())
         .with_cursor(request.query.cursor)
         .with_unread(request.query.unread.unwrap_or_default());
-    let page = request.state.messenger.inbox(&user, inbox).await?;
-    let base = request.state.base();
+    let page = user.inbox(inbox).await?;
+    let (base, user) = (request.state.base(), user.user());
     let list = List {
         path: format_args!("{base}/api/conversations/user/{user}"),
         query: request.query,
     };
     answer::page(&page, &list, &list)
+}
+
+/// Returns the user whose inbox the path names.
+pub(super) fn user_of(request: &Request<'_>) -> Result<Actor, Problem> {
+    let user: UserId = request.path.id("user_id")?;
+    request
+        .caller
+        .acting_as(Some(user), || Problem::new(Code::InvalidId))
 }
 
 pub(super) static GET: Call = Call {
@@ -73,7 +79,8 @@ pub(super) static GET: Call = Call {
     path: "/api/conversations/{conversation_id}",
     group: Group::Conversations,
     summary: "Get one conversation",
-    description: "Returns the conversation, or, with user_id, its entry in the inbox of that user.",
+    description: "Returns the conversation, or, with user_id, its entry in the inbox of that user. With \
+                  authentication it is always the entry of the caller.",
     query: &[&USER_ID_PARAM],
     headers: &[],
     body: None,
@@ -95,27 +102,17 @@ pub(super) static GET: Call = Call {
 
 async fn get(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let messenger = &request.state.messenger;
-    match request.query.user_id {
-        Some(user) => {
-            let entry = messenger.entry(&user, id).await?;
-            let entry = entry.ok_or_else(|| Problem::new(Code::ConversationNotFound))?;
-            Ok(answer::json(StatusCode::OK, &entry))
-        }
-        None => Ok(answer::json(
-            StatusCode::OK,
-            &existing(messenger, id).await?,
-        )),
+    let named = request.query.user_id.as_ref();
+    if named.or(request.caller.user()).is_none() {
+        let conversation = request.caller.conversation(id).await?;
+        return Ok(answer::json(StatusCode::OK, &conversation));
     }
-}
-
-/// Returns the conversation with this id, or 404 before its first message.
-pub(super) async fn existing(
-    messenger: &Messenger,
-    id: ConversationId,
-) -> Result<Conversation, Problem> {
-    let conversation = messenger.conversation(id).await?;
-    conversation.ok_or_else(|| Problem::new(Code::ConversationNotFound))
+    let user = request
+        .caller
+        .acting_as(named.cloned(), || Problem::new(Code::ConversationNotFound))?;
+    let entry = user.entry(id).await?;
+    let entry = entry.ok_or_else(|| Problem::new(Code::ConversationNotFound))?;
+    Ok(answer::json(StatusCode::OK, &entry))
 }
 
 pub(super) static MARK_READ: Call = Call {
@@ -154,7 +151,7 @@ pub(super) static MARK_READ: Call = Call {
 async fn mark_read(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
     let marker: MarkerJson = from_json(&request.body, MARKER_SHAPE)?;
-    let user = marker.user_id.parse("user_id")?;
+    let user = marker.user_id.actor(&request.caller, "user_id")?;
     let up_to: MessageId = marker
         .up_to
         .parse()
@@ -162,16 +159,16 @@ async fn mark_read(request: Request<'_>) -> Result<Answer, Problem> {
             let detail = format!("up_to: {}.", error.message());
             Problem::with_detail(Code::InvalidReadMarker, detail)
         })?;
-    let messenger = request.state.messenger.clone();
     change(request, Code::ConversationNotFound, async move {
-        messenger.mark_read(id, &user, up_to).await
+        user.mark_read(id, up_to).await
     })
     .await
 }
 
 #[derive(Deserialize)]
 struct MarkerJson {
-    user_id: UserIdInput,
+    #[serde(default)]
+    user_id: ActingUser,
     up_to: String,
 }
 
@@ -182,7 +179,7 @@ static NEW_MARKER: Schema = Schema {
     build: |components| {
         json!({
             "type": "object",
-            "required": ["user_id", "up_to"],
+            "required": components.with_acting_user("user_id", &["up_to"]),
             "properties": {
                 "user_id": components.refer(&USER_ID_INPUT),
                 "up_to": described(

@@ -13,7 +13,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use messenger_core::{Batch, ConversationId, Cursor, Error, UserId};
+use messenger_core::{Batch, ConversationId, Cursor, Error, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -47,7 +47,8 @@ const DESCRIPTION_OF_EVENTS: &str = "Server-sent events. Each has the changed it
      a cursor in its id. With cursor or Last-Event-ID the stream begins with everything that has \
      changed since. Without, it begins now, with an event ready that has the first cursor. No \
      change is missed, and an item may come again. The server ends a stream with an event end, \
-     whose data has the reason: max_age, shutting_down or unavailable; connect again then.";
+     whose data has the reason: max_age, shutting_down, unavailable, or unauthenticated when \
+     the caller's token has expired; connect again then.";
 
 pub(super) static OF_MESSAGES: Call = Call {
     id: "followMessages",
@@ -80,12 +81,8 @@ async fn of_messages(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
     let follower = follower(request.state)?;
     let cursor = start(&request)?;
-    let messenger = &request.state.messenger;
-    if cursor.is_none() {
-        conversations::existing(messenger, id).await?;
-    }
-    let batches = messenger.follow_history(id, cursor).await?;
-    Ok(answer(request.state, follower, "message", batches))
+    let batches = request.caller.follow_history(id, cursor).await?;
+    Ok(answer(&request, follower, "message", batches))
 }
 
 pub(super) static OF_CONVERSATIONS: Call = Call {
@@ -116,11 +113,11 @@ pub(super) static OF_CONVERSATIONS: Call = Call {
 };
 
 async fn of_conversations(request: Request<'_>) -> Result<Answer, Problem> {
-    let user: UserId = request.path.id("user_id")?;
+    let user = conversations::user_of(&request)?;
     let follower = follower(request.state)?;
     let cursor = start(&request)?;
-    let batches = request.state.messenger.follow_inbox(user, cursor).await?;
-    Ok(answer(request.state, follower, "conversation", batches))
+    let batches = user.follow_inbox(cursor).await?;
+    Ok(answer(&request, follower, "conversation", batches))
 }
 
 fn follower(state: &State) -> Result<Follower, Problem> {
@@ -146,16 +143,18 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
 }
 
 fn answer<T: Serialize + Send + 'static>(
-    state: &State,
+    request: &Request<'_>,
     follower: Follower,
     event: &'static str,
     batches: impl Stream<Item = Result<Batch<T>, Error>> + Send + Unpin + 'static,
 ) -> Answer {
+    let state = request.state;
     let events = Events {
         event,
         batches: Box::pin(batches),
         heartbeat: Instant::now() + HEARTBEAT,
         end: Instant::now() + with_jitter(state.config.max_follow_time),
+        expiry: request.caller.expires_at().map(instant_of),
         stopping: Box::pin(state.stopping().cancelled_owned()),
         has_begun: false,
         has_ended: false,
@@ -175,6 +174,19 @@ fn answer<T: Serialize + Send + 'static>(
     answer
 }
 
+/// Returns the instant of a time of the system's clock.
+fn instant_of(time: Timestamp) -> Instant {
+    Instant::now() + time.saturating_duration_since(Timestamp::now())
+}
+
+/// Waits until an instant, or forever without one.
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Shortens a time by up to a tenth, so that streams that began together do not end together.
 fn with_jitter(time: Duration) -> Duration {
     time.mul_f64(1.0 - rand::random::<f64>() / 10.0)
@@ -189,6 +201,8 @@ struct Events<T> {
     heartbeat: Instant,
     /// The time at which the server ends the stream.
     end: Instant,
+    /// The time at which the caller is not authenticated any more.
+    expiry: Option<Instant>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     has_begun: bool,
     has_ended: bool,
@@ -211,6 +225,7 @@ impl<T: Serialize> Events<T> {
         tokio::select! {
             biased;
             () = &mut self.stopping => Some(self.finish("shutting_down")),
+            () = until(self.expiry) => Some(self.finish("unauthenticated")),
             () = tokio::time::sleep_until(self.end) => Some(self.finish("max_age")),
             batch = self.batches.next() => Some(self.write(batch)),
             () = tokio::time::sleep_until(self.heartbeat) => {

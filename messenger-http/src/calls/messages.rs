@@ -5,18 +5,17 @@ use std::borrow::Cow;
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use messenger_core::{
-    ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Messenger, NewMessage,
-    Outcome, Page,
+    ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Outcome, Page,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::change::{UserIdInput, change};
-use super::conversations;
+use super::change::{ActingUser, UserIdInput, change};
 use crate::answer::{
     self, Answer, Code, HeaderDoc, LINK, List, Problem, header_value, message_path_of, page_schema,
     page_with_example,
 };
+use crate::auth::Caller;
 use crate::request::{
     BEFORE_TIMESTAMP, CURSOR, IDEMPOTENCY_KEY, JsonBody, LIMIT, Query, Request, SENDER_ID,
     from_json, idempotency_key,
@@ -65,20 +64,26 @@ pub(super) static SEND: Call = Call {
 
 async fn send(request: Request<'_>) -> Result<Answer, Problem> {
     let key = idempotency_key(request.headers)?;
-    let message = from_json::<NewMessageJson<'_>>(&request.body, NEW_MESSAGE_SHAPE)?.parse()?;
-    let (conversation, has_key) = (message.conversation_id(), key.is_some());
+    let message: NewMessageJson<'_> = from_json(&request.body, NEW_MESSAGE_SHAPE)?;
+    let sender = message.sender_id.actor(&request.caller, "sender_id")?;
+    let receiver = message.receiver_id.parse("receiver_id")?;
+    let content = messenger_core::Content::new(message.content).map_err(Problem::of_input)?;
+    let conversation = ConversationId::direct(sender.user(), &receiver);
+    let has_key = key.is_some();
 
-    let (state, messenger) = (request.state, request.state.messenger.clone());
+    let state = request.state;
     let (id, written) = match key {
         Some(key) => {
             let work = async move {
-                let sent = messenger.send_once(message, key).await?;
+                let sent = sender.send_once(receiver, content, key).await?;
                 Ok((sent.message, sent.replayed))
             };
             (None, state.write(request.in_flight, work).await)
         }
         None => {
-            let prepared = messenger.prepare(message);
+            let prepared = sender
+                .prepare(receiver, content)
+                .map_err(Problem::of_input)?;
             let id = prepared.message().id();
             let work = async move { Ok((prepared.send().await?, false)) };
             (Some(id), state.write(request.in_flight, work).await)
@@ -130,7 +135,8 @@ static IDEMPOTENT_REPLAYED: HeaderDoc = HeaderDoc {
 /// The body of a message to send.
 #[derive(Deserialize)]
 struct NewMessageJson<'a> {
-    sender_id: UserIdInput,
+    #[serde(default)]
+    sender_id: ActingUser,
     receiver_id: UserIdInput,
     #[serde(borrow)]
     content: Cow<'a, str>,
@@ -139,21 +145,13 @@ struct NewMessageJson<'a> {
 const NEW_MESSAGE_SHAPE: &str =
     r#"{"sender_id": "alice", "receiver_id": "bob", "content": "Hello"}"#;
 
-impl NewMessageJson<'_> {
-    fn parse(self) -> Result<NewMessage, Problem> {
-        let sender = self.sender_id.parse("sender_id")?;
-        let receiver = self.receiver_id.parse("receiver_id")?;
-        NewMessage::new(sender, receiver, self.content).map_err(Problem::of_input)
-    }
-}
-
 static NEW_MESSAGE: Schema = Schema {
     name: "NewMessage",
     build: |components| {
         let user = components.refer(&USER_ID_INPUT);
         json!({
             "type": "object",
-            "required": ["sender_id", "receiver_id", "content"],
+            "required": components.with_acting_user("sender_id", &["receiver_id", "content"]),
             "properties": {
                 "sender_id": user.clone(),
                 "receiver_id": described(user, "Another user than the sender."),
@@ -197,7 +195,7 @@ pub(super) static LIST: Call = Call {
 
 async fn list(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let page = history(&request.state.messenger, id, &request.query).await?;
+    let page = history(&request.caller, id, &request.query).await?;
     let base = request.state.base();
     let list = List {
         path: format_args!("{base}/api/messages/conversation/{id}"),
@@ -248,7 +246,7 @@ async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
              before_timestamp=2026-11-23T09:30:00Z.",
         ));
     }
-    let page = history(&request.state.messenger, id, &request.query).await?;
+    let page = history(&request.caller, id, &request.query).await?;
     let base = request.state.base();
     let newer = List {
         path: format_args!("{base}/api/messages/conversation/{id}"),
@@ -265,7 +263,7 @@ async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
 }
 
 async fn history(
-    messenger: &Messenger,
+    caller: &Caller,
     id: ConversationId,
     query: &Query,
 ) -> Result<Page<Message>, Problem> {
@@ -273,12 +271,7 @@ async fn history(
         .with_limit(query.limit.unwrap_or_default())
         .with_cursor(query.cursor)
         .with_before(query.before);
-    let page = messenger.history(id, history).await?;
-    if page.items.is_empty() && query.cursor.is_none() {
-        // Only now is it open whether the conversation exists. A cursor comes from one that does.
-        conversations::existing(messenger, id).await?;
-    }
-    Ok(page)
+    caller.history(id, history).await
 }
 
 pub(super) static GET: Call = Call {
@@ -309,8 +302,7 @@ pub(super) static GET: Call = Call {
 async fn get(request: Request<'_>) -> Result<Answer, Problem> {
     let conversation: ConversationId = request.path.id("conversation_id")?;
     let id: MessageId = request.path.id("message_id")?;
-    let message = request.state.messenger.message(conversation, id).await?;
-    let message = message.ok_or_else(|| Problem::new(Code::MessageNotFound))?;
+    let message = request.caller.message(conversation, id).await?;
     Ok(answer::json(StatusCode::OK, &message))
 }
 
@@ -352,11 +344,10 @@ async fn edit(request: Request<'_>) -> Result<Answer, Problem> {
     let conversation: ConversationId = request.path.id("conversation_id")?;
     let id: MessageId = request.path.id("message_id")?;
     let text: NewTextJson<'_> = from_json(&request.body, NEW_TEXT_SHAPE)?;
-    let sender = text.sender_id.parse("sender_id")?;
+    let sender = text.sender_id.actor(&request.caller, "sender_id")?;
     let content = messenger_core::Content::new(text.content).map_err(Problem::of_input)?;
-    let messenger = request.state.messenger.clone();
     change(request, Code::MessageNotFound, async move {
-        messenger.edit(conversation, id, &sender, content).await
+        sender.edit(conversation, id, content).await
     })
     .await
 }
@@ -364,7 +355,8 @@ async fn edit(request: Request<'_>) -> Result<Answer, Problem> {
 /// The body of an edit.
 #[derive(Deserialize)]
 struct NewTextJson<'a> {
-    sender_id: UserIdInput,
+    #[serde(default)]
+    sender_id: ActingUser,
     #[serde(borrow)]
     content: Cow<'a, str>,
 }
@@ -376,7 +368,7 @@ static NEW_TEXT: Schema = Schema {
     build: |components| {
         json!({
             "type": "object",
-            "required": ["sender_id", "content"],
+            "required": components.with_acting_user("sender_id", &["content"]),
             "properties": {
                 "sender_id": components.refer(&USER_ID_INPUT),
                 "content": components.refer(&CONTENT),
@@ -419,13 +411,13 @@ pub(super) static UNSEND: Call = Call {
 async fn unsend(request: Request<'_>) -> Result<Answer, Problem> {
     let conversation: ConversationId = request.path.id("conversation_id")?;
     let id: MessageId = request.path.id("message_id")?;
-    let sender = request.query.sender_id.clone().ok_or_else(|| {
+    let named = request.query.sender_id.clone();
+    let sender = request.caller.acting_as(named, || {
         let detail = "sender_id is missing. Send the user who sent the message.";
         Problem::with_detail(Code::InvalidQuery, detail)
     })?;
-    let messenger = request.state.messenger.clone();
     change(request, Code::MessageNotFound, async move {
-        messenger.unsend(conversation, id, &sender).await
+        sender.unsend(conversation, id).await
     })
     .await
 }

@@ -20,10 +20,13 @@ pub(crate) use host::check as check_host;
 pub(crate) use idempotency_key::{IDEMPOTENCY_KEY, idempotency_key};
 pub(crate) use path::{PathParams, document as document_path};
 pub(crate) use percent::normalize;
-pub(crate) use query::{BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query, SENDER_ID, UNREAD, USER_ID};
+pub(crate) use query::{
+    BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query, Required, SENDER_ID, UNREAD, USER_ID,
+};
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use transfer::check as check_transfer_encoding;
 
+use crate::auth::Caller;
 use crate::limits::InFlight;
 use crate::state::State;
 
@@ -31,6 +34,7 @@ use crate::state::State;
 #[derive(Debug)]
 pub(crate) struct Request<'a> {
     pub(crate) state: &'a State,
+    pub(crate) caller: Caller,
     pub(crate) path: PathParams<'a>,
     pub(crate) query: Query,
     pub(crate) headers: &'a HeaderMap,

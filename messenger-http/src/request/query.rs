@@ -9,12 +9,21 @@ use super::percent::{Plus, decode};
 use crate::answer::{Code, Problem};
 use crate::schema::{self, Schema};
 
+/// Whether a query parameter must be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Required {
+    Always,
+    /// It names the caller, who is known with authentication.
+    WithoutAuthentication,
+    Never,
+}
+
 /// A query parameter: its documentation, and the code that reads it.
 #[derive(Debug)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
     pub(crate) description: &'static str,
-    pub(crate) required: bool,
+    pub(crate) required: Required,
     pub(crate) schema: &'static Schema,
     pub(crate) example: Option<fn() -> Value>,
     /// Sets the value in the query, and returns whether it was set before.
@@ -24,7 +33,7 @@ pub(crate) struct Param {
 pub(crate) static LIMIT: Param = Param {
     name: "limit",
     description: "The maximum number of items on the page.",
-    required: false,
+    required: Required::Never,
     schema: &schema::LIMIT,
     example: None,
     read: |value, query| Ok(query.limit.replace(limit(value)?).is_some()),
@@ -34,7 +43,7 @@ pub(crate) static CURSOR: Param = Param {
     name: "cursor",
     description: "next_cursor or prev_cursor of a page of this list. Without one, the first page \
                   is returned.",
-    required: false,
+    required: Required::Never,
     schema: &schema::CURSOR,
     example: None,
     read: |value, query| {
@@ -47,7 +56,7 @@ pub(crate) static BEFORE_TIMESTAMP: Param = Param {
     name: "before_timestamp",
     description: "A time with an offset. Write a + as %2B. Digits finer than a millisecond round \
                   up.",
-    required: true,
+    required: Required::Always,
     schema: &schema::TIMESTAMP_INPUT,
     example: Some(|| "2100-01-01T00:00:00Z".into()),
     read: |value, query| Ok(query.before.replace(time(value)?).is_some()),
@@ -56,7 +65,7 @@ pub(crate) static BEFORE_TIMESTAMP: Param = Param {
 pub(crate) static UNREAD: Param = Param {
     name: "unread",
     description: "Whether each entry has its number of unread messages, which takes longer.",
-    required: false,
+    required: Required::Never,
     schema: &schema::FLAG,
     example: None,
     read: |value, query| Ok(query.unread.replace(flag("unread", value)?).is_some()),
@@ -65,7 +74,7 @@ pub(crate) static UNREAD: Param = Param {
 pub(crate) static USER_ID: Param = Param {
     name: "user_id",
     description: "A user who takes part.",
-    required: false,
+    required: Required::Never,
     schema: &schema::USER_ID,
     example: None,
     read: |value, query| Ok(query.user_id.replace(user("user_id", value)?).is_some()),
@@ -74,7 +83,7 @@ pub(crate) static USER_ID: Param = Param {
 pub(crate) static SENDER_ID: Param = Param {
     name: "sender_id",
     description: "The user who sent the message.",
-    required: true,
+    required: Required::WithoutAuthentication,
     schema: &schema::USER_ID,
     example: Some(|| schema::ALICE.into()),
     read: |value, query| Ok(query.sender_id.replace(user("sender_id", value)?).is_some()),

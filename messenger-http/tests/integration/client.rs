@@ -10,22 +10,41 @@ use messenger_core::UserId;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::contract::{Answer, check};
+use crate::contract::{Answer, DOCUMENT, DOCUMENT_WITH_AUTHENTICATION, check};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     address: SocketAddr,
+    document: &'static Value,
+    token: Option<&'static str>,
 }
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address }
+        Self {
+            address,
+            document: &DOCUMENT,
+            token: None,
+        }
+    }
+
+    /// A client of a service with authentication.
+    pub(crate) fn authenticated(address: SocketAddr, token: Option<&str>) -> Self {
+        Self {
+            address,
+            document: &DOCUMENT_WITH_AUTHENTICATION,
+            token: token.map(|token| &*token.to_owned().leak()),
+        }
     }
 
     /// Sends a request on a connection of its own.
     pub(crate) async fn request(&self, mut request: Request<Full<Bytes>>) -> Answer {
         let host = HeaderValue::from_static("test");
         request.headers_mut().entry("host").or_insert(host);
+        if let Some(token) = self.token {
+            let value = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
         let (method, path) = (request.method().clone(), request.uri().to_string());
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -47,7 +66,7 @@ impl Client {
             headers: head.headers,
             body,
         };
-        check(&method, &path, &answer);
+        check(self.document, &method, &path, &answer);
         answer
     }
 

@@ -3,11 +3,32 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
-use http::{HeaderMap, Method, StatusCode};
+use futures_util::FutureExt as _;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use messenger_core::Messenger;
+use messenger_http::{Access, Body, MessengerService, ServiceConfig};
+use messenger_memory::MemoryStore;
 use serde_json::{Map, Value, json};
+use tower_service::Service as _;
+
+use crate::auth::Tokens;
 
 pub(crate) static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(messenger_http::openapi_json()).unwrap());
+
+/// The document of a service with authentication.
+pub(crate) static DOCUMENT_WITH_AUTHENTICATION: LazyLock<Value> = LazyLock::new(|| {
+    let mut config = ServiceConfig::default();
+    config.access = Access::authenticated(Tokens);
+    let messenger = Messenger::new(MemoryStore::new());
+    let mut service = MessengerService::with_config(messenger, config);
+    let request = Request::get("/openapi.json").header("host", "test");
+    let answer = service.call(request.body(Body::default()).unwrap());
+    let body = async { answer.await.unwrap().collect().await.unwrap().to_bytes() };
+    // It waits for nothing.
+    serde_json::from_slice(&body.now_or_never().unwrap()).unwrap()
+});
 
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
@@ -45,7 +66,7 @@ const OF_HTTP: [&str; 6] = [
 const COMMON: [&str; 3] = ["cache-control", "x-content-type-options", "x-request-id"];
 
 /// Panics unless the document allows this answer to this request.
-pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
+pub(crate) fn check(document: &Value, method: &Method, path: &str, answer: &Answer) {
     let context = format!("{method} {path}: {answer:?}");
     let verb = match *method {
         Method::HEAD => "get".to_owned(),
@@ -56,7 +77,7 @@ pub(crate) fn check(method: &Method, path: &str, answer: &Answer) {
     if is_about_the_head(answer) {
         return check_undocumented(method, answer, &context);
     }
-    let Some(item) = path_item(path) else {
+    let Some(item) = path_item(document, path) else {
         assert_eq!(answer.status, 404, "{context}");
         return check_undocumented(method, answer, &context);
     };
@@ -127,13 +148,13 @@ pub(crate) fn allow(item: &Value) -> String {
 }
 
 /// The path item whose template fits, constant segments first, as OpenAPI says.
-fn path_item(path: &str) -> Option<&'static Value> {
+fn path_item<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     let segments = |path: &'_ str| -> Vec<String> {
         let path = path.strip_suffix('/').unwrap_or(path);
         path.split('/').map(str::to_owned).collect()
     };
     let wanted = segments(path);
-    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let paths = document["paths"].as_object().unwrap();
     let mut fitting: Vec<_> = paths
         .iter()
         .filter_map(|(template, item)| {

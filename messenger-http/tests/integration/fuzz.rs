@@ -9,7 +9,7 @@ use messenger_memory::MemoryStore;
 use proptest::prelude::*;
 use tower_service::Service as _;
 
-use crate::contract::{Answer, check};
+use crate::contract::{Answer, DOCUMENT, check};
 use crate::run;
 
 fn segment() -> impl Strategy<Value = String> {
@@ -138,6 +138,6 @@ proptest! {
             Answer { status: head.status, headers: head.headers, body }
         });
         prop_assert!(answer.status.as_u16() != 500, "{answer:?}");
-        check(&asked, &path, &answer);
+        check(&DOCUMENT, &asked, &path, &answer);
     }
 }

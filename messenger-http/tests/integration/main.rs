@@ -3,6 +3,7 @@
 //!
 //! The store is the one in memory; `tests/cassandra.rs` runs all of this once more on Cassandra.
 
+mod auth;
 mod bytes;
 mod calls;
 mod changes;

@@ -37,7 +37,11 @@ fn a_body_that_is_not_a_message_is_malformed() {
             ("[]", "must be an object"),
             ("\"a very long text\"", "must be an object"),
             ("null", "must be an object"),
-            ("{}", "sender_id is missing"),
+            ("{}", "receiver_id is missing"),
+            (
+                r#"{"receiver_id":"b","content":"x"}"#,
+                "sender_id is missing",
+            ),
             (r#"{"sender_id":"a"}"#, "receiver_id is missing"),
             (
                 r#"{"sender_id":"a","receiver_id":"b"}"#,
