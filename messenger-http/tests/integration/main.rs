@@ -23,6 +23,7 @@ mod raw;
 mod server;
 mod shutdown;
 mod unread;
+mod wait;
 
 use std::sync::LazyLock;
 

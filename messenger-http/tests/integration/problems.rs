@@ -260,7 +260,7 @@ fn a_bad_query_is_named() {
                 &history,
                 "page=2",
                 "invalid_query",
-                "\"page\" is not a query parameter of this call, which takes limit and cursor",
+                "\"page\" is not a query parameter of this call, which takes limit, cursor and wait",
             ),
             (
                 &history,
