@@ -297,7 +297,7 @@ fn a_bad_query_is_named() {
                 &inbox,
                 "page=2",
                 "invalid_query",
-                "limit, cursor and unread",
+                "limit, cursor, unread and wait",
             ),
             (&inbox, "limit=0", "invalid_limit", "1 to 100"),
             (&inbox, "cursor=x", "invalid_cursor", "not a cursor"),
