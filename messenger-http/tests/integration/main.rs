@@ -20,6 +20,7 @@ mod limits;
 mod log;
 mod problems;
 mod raw;
+mod reconstruct;
 mod server;
 mod shutdown;
 mod unread;
