@@ -81,6 +81,7 @@
 //! | --- | --- | --- |
 //! | `chat` | yes | the page at `/chat/`: a small client to try the API with |
 //! | `docs` | yes | the page at `/docs`: Swagger UI, served from memory |
+//! | `jwt` | no | [`jwt`]: authentication by JWT bearer tokens. It needs a C compiler, for `aws-lc-rs` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -100,6 +101,8 @@ mod server;
 mod state;
 
 pub use answer::Body;
+#[cfg(feature = "jwt")]
+pub use auth::jwt;
 pub use auth::{Access, Authenticate, AuthenticationError, Identity, bearer_token};
 pub use config::ServiceConfig;
 pub use metrics::LATENCY_BUCKETS;

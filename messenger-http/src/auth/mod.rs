@@ -4,6 +4,8 @@
 //! [`Actor`](messenger_core::Actor).
 
 mod caller;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod rates;
 
 use std::borrow::Cow;

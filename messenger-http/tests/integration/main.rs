@@ -16,6 +16,8 @@ mod faults;
 mod faulty;
 mod fuzz;
 mod hosts;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod limits;
 mod log;
 mod problems;
