@@ -1,19 +1,34 @@
-//! The messenger inside an axum application, next to its own routes: `cargo run --example axum`.
+//! The messenger inside an axum application with users of its own: `cargo run --example axum`.
 //!
-//! The service is mounted under `/chat`, so its documentation page is `/chat/docs`. The middleware of
-//! the application applies to it too.
+//! The service is mounted under `/chat`, so its documentation page is `/chat/docs`. The application
+//! signs users in with a cookie, which authenticates calls of the messenger too, and lets them block
+//! each other.
+//!
+//! ```sh
+//! curl -c alice -X POST localhost:8000/sign-in/alice
+//! curl -b alice localhost:8000/chat/api/messages/ -H 'Content-Type: application/json' \
+//!   -d '{"receiver_id": "bob", "content": "Hello"}'
+//! curl -c bob -X POST localhost:8000/sign-in/bob
+//! curl -b bob localhost:8000/chat/api/conversations/user/bob
+//! curl -b bob -X POST localhost:8000/block/alice
+//! ```
 
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
+use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
+use async_trait::async_trait;
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::routing::post;
 use axum::{Router, serve};
-use messenger_core::{Messenger, NewMessage, UserId};
-use messenger_http::{MessengerService, ServiceConfig};
+use messenger_core::{Action, Decision, Messenger, MessengerOptions, Policy, UserId};
+use messenger_http::{
+    Access, Authenticate, AuthenticationError, Identity, MessengerService, ServiceConfig,
+};
 use messenger_memory::MemoryStore;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -21,15 +36,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1);
     let address = address.unwrap_or_else(|| "127.0.0.1:8000".to_owned());
 
-    let messenger = Messenger::new(MemoryStore::new());
+    let app = App::default();
+    let options = MessengerOptions::new().with_policy(app.clone());
+    let messenger = Messenger::with_options(MemoryStore::new(), options);
     // Links that the service writes begin with its path.
-    let config = ServiceConfig::default().with_base_path("/chat")?;
-    let service = MessengerService::with_config(messenger.clone(), config);
-    let app = Router::new()
-        .route("/orders/{customer}", post(order))
-        .with_state(messenger)
-        .nest_service("/chat", service.clone())
-        .layer(from_fn(name_the_application));
+    let mut config = ServiceConfig::default().with_base_path("/chat")?;
+    config.access = Access::authenticated(app.clone());
+    let service = MessengerService::with_config(messenger, config);
+    let router = Router::new()
+        .route("/sign-in/{user}", post(sign_in))
+        .route("/block/{user}", post(block))
+        .with_state(app)
+        .nest_service("/chat", service.clone());
 
     let listener = TcpListener::bind(address).await?;
     println!("listening on http://{}", listener.local_addr()?);
@@ -37,29 +55,72 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let _ = tokio::signal::ctrl_c().await;
         service.begin_shutdown();
     };
-    serve(listener, app).with_graceful_shutdown(stop).await?;
+    serve(listener, router).with_graceful_shutdown(stop).await?;
     Ok(())
 }
 
-/// A route of the application: it takes an order and tells the customer.
-async fn order(
-    State(messenger): State<Messenger>,
-    Path(customer): Path<UserId>,
-) -> Result<StatusCode, StatusCode> {
-    let shop = UserId::new("shop").map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    let message = NewMessage::new(shop, customer, "Thank you for your order")
-        .map_err(|_| StatusCode::UNPROCESSABLE_ENTITY)?;
-    messenger
-        .send(message)
-        .await
-        .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-    Ok(StatusCode::CREATED)
+/// The state of the application. A real one would keep it in a database.
+#[derive(Clone, Debug, Default)]
+struct App {
+    /// The user of each session.
+    sessions: Arc<Mutex<HashMap<String, UserId>>>,
+    /// Pairs of a user and another one whom this user has blocked.
+    blocked: Arc<Mutex<HashSet<(UserId, UserId)>>>,
 }
 
-/// A middleware of the application.
-async fn name_the_application(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let name = HeaderValue::from_static("shop");
-    response.headers_mut().insert("x-application", name);
-    response
+impl App {
+    fn user(&self, headers: &HeaderMap) -> Option<UserId> {
+        let cookie = headers.get(header::COOKIE)?.to_str().ok()?;
+        let mut cookies = cookie.split("; ");
+        let session = cookies.find_map(|cookie| cookie.strip_prefix("session="))?;
+        self.sessions.lock().get(session).cloned()
+    }
+}
+
+#[async_trait]
+impl Authenticate for App {
+    async fn authenticate(&self, request: &Parts) -> Result<Identity, AuthenticationError> {
+        let user = self.user(&request.headers);
+        user.map(Identity::new).ok_or(AuthenticationError::Missing)
+    }
+}
+
+#[async_trait]
+impl Policy for App {
+    async fn decide(
+        &self,
+        user: &UserId,
+        action: Action<'_>,
+    ) -> Result<Decision, Box<dyn Error + Send + Sync>> {
+        let Action::Send { receiver, .. } = action else {
+            return Ok(Decision::Allow);
+        };
+        let pair = (receiver.clone(), user.clone());
+        Ok(match self.blocked.lock().contains(&pair) {
+            true => Decision::Deny,
+            false => Decision::Allow,
+        })
+    }
+}
+
+/// Signs a user in. A real application would ask for a password.
+async fn sign_in(State(app): State<App>, Path(user): Path<UserId>) -> [(HeaderName, String); 1] {
+    let session = format!("{:032x}", rand::random::<u128>());
+    app.sessions.lock().insert(session.clone(), user);
+    // SameSite keeps pages of other sites from using it.
+    let cookie = format!("session={session}; HttpOnly; SameSite=Strict; Path=/");
+    [(header::SET_COOKIE, cookie)]
+}
+
+/// Blocks messages from a user.
+async fn block(
+    State(app): State<App>,
+    Path(other): Path<UserId>,
+    headers: HeaderMap,
+) -> StatusCode {
+    let Some(user) = app.user(&headers) else {
+        return StatusCode::UNAUTHORIZED;
+    };
+    app.blocked.lock().insert((user, other));
+    StatusCode::NO_CONTENT
 }

@@ -20,9 +20,31 @@
 //!
 //! # Access
 //!
-//! There is no authentication: anyone who can reach the server can read every conversation and send
-//! as any user. Listen on the loopback address and set [`ServiceConfig::allowed_hosts`], or put a
-//! gateway in front.
+//! By default ([`Access::Trusted`]) anyone who reaches the service can read every conversation and
+//! send as any user: listen on the loopback address and set [`ServiceConfig::allowed_hosts`], or put
+//! a gateway in front.
+//!
+//! With [`Access::Authenticated`], each call of the API needs a credential: a token, or the session of
+//! your application. Implement [`Authenticate`] to say whose it is. The caller then acts as an
+//! [`Actor`](messenger_core::Actor): only as themself, and only in their own conversations.
+//!
+//! ```
+//! # use messenger_http::Authenticate;
+//! # fn example(messenger: messenger_core::Messenger, sessions: impl Authenticate + 'static) {
+//! use messenger_http::{Access, MessengerService, ServiceConfig};
+//!
+//! let mut config = ServiceConfig::default();
+//! config.access = Access::authenticated(sessions);
+//! let service = MessengerService::with_config(messenger, config);
+//! # let _ = service;
+//! # }
+//! ```
+//!
+//! Without a valid credential a call is refused with 401 before its query and body are read. Health
+//! checks, metrics and the pages need none. An application that authenticates by cookies must keep
+//! other sites from using them: `SameSite=Strict`, and no origin in
+//! [`ServiceConfig::cors_origins`] that it does not trust. (Every call that writes is either of a
+//! method or of a media type for which browsers ask first.)
 //!
 //! # In a tower stack
 //!

@@ -327,11 +327,12 @@ impl Shared {
         request: request::Request<'_>,
         method: &Method,
     ) -> Result<(Answer, Held), Problem> {
+        // A request that waits for a change takes that much longer.
+        let time = self.state.config.request_timeout + request.query.wait.unwrap_or_default();
         let handling = (call.handler)(request);
         if !call.is_limited() {
             return Ok((handling.await?, Held::default()));
         }
-        let time = self.state.config.request_timeout;
         let answer = tokio::time::timeout(time, handling)
             .await
             .unwrap_or_else(|_| Err(not_in_time()))?;

@@ -6,6 +6,8 @@
 use messenger_core::{Content, Cursor, Limit, UserId};
 use serde_json::{Map, Value, json};
 
+use crate::request;
+
 /// A named schema.
 #[derive(Debug)]
 pub(crate) struct Schema {
@@ -156,6 +158,17 @@ pub(crate) static LIMIT: Schema = Schema {
             "minimum": Limit::MIN.get(),
             "maximum": Limit::MAX.get(),
             "default": Limit::default().get(),
+        })
+    },
+};
+
+pub(crate) static WAIT: Schema = Schema {
+    name: "Wait",
+    build: |_| {
+        json!({
+            "type": "integer",
+            "minimum": request::WAIT.start(),
+            "maximum": request::WAIT.end(),
         })
     },
 };

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::change::{ActingUser, change};
+use super::wait;
 use crate::answer::{self, Answer, Code, LINK, List, Problem, page_schema, page_with_example};
 use crate::request::{
-    CURSOR, JsonBody, LIMIT, Request, UNREAD, USER_ID as USER_ID_PARAM, from_json,
+    CURSOR, JsonBody, LIMIT, Request, UNREAD, USER_ID as USER_ID_PARAM, WAIT_PARAM, from_json,
 };
 use crate::route::{Call, Content, Group, Success, Verb};
 use crate::schema::{
@@ -30,7 +31,7 @@ pub(super) static LIST: Call = Call {
                   may return a conversation again: the greater last message wins, and read markers \
                   only move forward. Users are not registered, so a user who never wrote has an \
                   empty page.",
-    query: &[&LIMIT, &CURSOR, &UNREAD],
+    query: &[&LIMIT, &CURSOR, &UNREAD, &WAIT_PARAM],
     headers: &[],
     body: None,
     success: Success {
@@ -50,13 +51,21 @@ pub(super) static LIST: Call = Call {
     handler: |request| Box::pin(list(request)),
 };
 
-async fn list(request: Request<'_>) -> Result<Answer, Problem> {
+async fn list(mut request: Request<'_>) -> Result<Answer, Problem> {
     let user = user_of(&request)?;
     let inbox = InboxQuery::new()
         .with_limit(request.query.limit.unwrap_or_default())
         .with_cursor(request.query.cursor)
         .with_unread(request.query.unread.unwrap_or_default());
-    let page = user.inbox(inbox).await?;
+    let wait = wait::wanted(&request)?;
+    let mut page = user.inbox(inbox).await?;
+    if let Some(wait) = wait
+        && page.items.is_empty()
+    {
+        let batches = user.follow_inbox(Some(page.prev)).await?;
+        wait::for_change(&mut request, wait, batches).await?;
+        page = user.inbox(inbox.with_cursor(page.prev)).await?;
+    }
     let (base, user) = (request.state.base(), user.user());
     let list = List {
         path: format_args!("{base}/api/conversations/user/{user}"),

@@ -4,21 +4,19 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
-use messenger_core::{
-    ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Outcome, Page,
-};
+use messenger_core::{ConversationId, Error, ErrorKind, HistoryQuery, Message, MessageId, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::change::{ActingUser, UserIdInput, change};
+use super::wait;
 use crate::answer::{
     self, Answer, Code, HeaderDoc, LINK, List, Problem, header_value, message_path_of, page_schema,
     page_with_example,
 };
-use crate::auth::Caller;
 use crate::request::{
     BEFORE_TIMESTAMP, CURSOR, IDEMPOTENCY_KEY, JsonBody, LIMIT, Query, Request, SENDER_ID,
-    from_json, idempotency_key,
+    WAIT_PARAM, from_json, idempotency_key,
 };
 use crate::route::{Call, Content, Group, Success, Verb};
 use crate::schema::{
@@ -172,7 +170,7 @@ pub(super) static LIST: Call = Call {
                   prev_cursor, now or later, to everything that changes: new, edited and unsent \
                   messages, the latest change first. It misses no change and may return a message \
                   again. An unsent message stays unsent; otherwise the greater revision wins.",
-    query: &[&LIMIT, &CURSOR],
+    query: &[&LIMIT, &CURSOR, &WAIT_PARAM],
     headers: &[],
     body: None,
     success: Success {
@@ -193,9 +191,19 @@ pub(super) static LIST: Call = Call {
     handler: |request| Box::pin(list(request)),
 };
 
-async fn list(request: Request<'_>) -> Result<Answer, Problem> {
+async fn list(mut request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let page = history(&request.caller, id, &request.query).await?;
+    let wait = wait::wanted(&request)?;
+    let caller = request.caller.clone();
+    let query = history_query(&request.query);
+    let mut page = caller.history(id, query).await?;
+    if let Some(wait) = wait
+        && page.items.is_empty()
+    {
+        let batches = caller.follow_history(id, Some(page.prev)).await?;
+        wait::for_change(&mut request, wait, batches).await?;
+        page = caller.history(id, query.with_cursor(page.prev)).await?;
+    }
     let base = request.state.base();
     let list = List {
         path: format_args!("{base}/api/messages/conversation/{id}"),
@@ -246,7 +254,10 @@ async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
              before_timestamp=2026-11-23T09:30:00Z.",
         ));
     }
-    let page = history(&request.caller, id, &request.query).await?;
+    let page = request
+        .caller
+        .history(id, history_query(&request.query))
+        .await?;
     let base = request.state.base();
     let newer = List {
         path: format_args!("{base}/api/messages/conversation/{id}"),
@@ -262,16 +273,11 @@ async fn list_before(request: Request<'_>) -> Result<Answer, Problem> {
     answer::page(&page, &older, &newer)
 }
 
-async fn history(
-    caller: &Caller,
-    id: ConversationId,
-    query: &Query,
-) -> Result<Page<Message>, Problem> {
-    let history = HistoryQuery::new()
+fn history_query(query: &Query) -> HistoryQuery {
+    HistoryQuery::new()
         .with_limit(query.limit.unwrap_or_default())
         .with_cursor(query.cursor)
-        .with_before(query.before);
-    caller.history(id, history).await
+        .with_before(query.before)
 }
 
 pub(super) static GET: Call = Call {

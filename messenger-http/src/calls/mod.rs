@@ -11,6 +11,7 @@ mod documentation;
 mod events;
 mod messages;
 mod operations;
+mod wait;
 
 use std::sync::LazyLock;
 

@@ -21,7 +21,8 @@ pub(crate) use idempotency_key::{IDEMPOTENCY_KEY, idempotency_key};
 pub(crate) use path::{PathParams, document as document_path};
 pub(crate) use percent::normalize;
 pub(crate) use query::{
-    BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query, Required, SENDER_ID, UNREAD, USER_ID,
+    BEFORE_TIMESTAMP, CURSOR, LIMIT, Param, Query, Required, SENDER_ID, UNREAD, USER_ID, WAIT,
+    WAIT_PARAM,
 };
 pub(crate) use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use transfer::check as check_transfer_encoding;

@@ -1,6 +1,8 @@
 //! Query parameters.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use messenger_core::{Cursor, Error, Limit, Timestamp, UserId};
 use serde_json::Value;
@@ -62,6 +64,20 @@ pub(crate) static BEFORE_TIMESTAMP: Param = Param {
     read: |value, query| Ok(query.before.replace(time(value)?).is_some()),
 };
 
+/// The times that a request may wait, in seconds.
+pub(crate) const WAIT: RangeInclusive<u64> = 1..=60;
+
+pub(crate) static WAIT_PARAM: Param = Param {
+    name: "wait",
+    description: "With the prev_cursor of a page: if nothing is newer, the seconds to wait for a \
+                  change (long polling). The page is empty if there is none. To follow a list for \
+                  longer, use its events.",
+    required: Required::Never,
+    schema: &schema::WAIT,
+    example: None,
+    read: |value, query| Ok(query.wait.replace(wait(value)?).is_some()),
+};
+
 pub(crate) static UNREAD: Param = Param {
     name: "unread",
     description: "Whether each entry has its number of unread messages, which takes longer.",
@@ -95,6 +111,7 @@ pub(crate) struct Query {
     pub(crate) limit: Option<Limit>,
     pub(crate) cursor: Option<Cursor>,
     pub(crate) before: Option<Timestamp>,
+    pub(crate) wait: Option<Duration>,
     pub(crate) unread: Option<bool>,
     pub(crate) user_id: Option<UserId>,
     pub(crate) sender_id: Option<UserId>,
@@ -165,6 +182,18 @@ fn limit(value: &str) -> Result<Limit, Problem> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.then(|| value.parse().ok()).flatten();
     Limit::new(number.unwrap_or(0)).map_err(Problem::of_input)
+}
+
+fn wait(value: &str) -> Result<Duration, Problem> {
+    // Only digits: `parse` accepts a plus sign, too.
+    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = digits.then(|| value.parse().ok()).flatten();
+    let seconds = seconds.filter(|seconds| WAIT.contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let (min, max) = (WAIT.start(), WAIT.end());
+        let detail = format!("wait is a whole number of seconds from {min} to {max}.");
+        Problem::with_detail(Code::InvalidQuery, detail)
+    })
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, Problem> {

@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, conversation_of};
 use crate::contract::{Answer, DOCUMENT_WITH_AUTHENTICATION};
-use crate::raw::{connect, post_head, read_until};
+use crate::raw::{LONG, connect, post_head, read_until};
 use crate::server::{Server, configs};
 use crate::{messenger, run, user};
 
@@ -406,7 +406,8 @@ fn a_stream_ends_when_the_credential_expires() {
         let head = "GET /api/conversations/user/alice/events HTTP/1.1\r\nHost: test\r\n\
                     Authorization: Bearer soon-for-alice\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
-        let answer = read_until(&mut stream, r#"{"code":"unauthenticated"}"#).await;
+        let end = read_until(&mut stream, r#"{"code":"unauthenticated"}"#);
+        let answer = tokio::time::timeout(LONG, end).await.expect("it ends");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert!(answer.contains("event: end\n"), "{answer}");
     });

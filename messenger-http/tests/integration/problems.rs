@@ -260,7 +260,7 @@ fn a_bad_query_is_named() {
                 &history,
                 "page=2",
                 "invalid_query",
-                "\"page\" is not a query parameter of this call, which takes limit and cursor",
+                "\"page\" is not a query parameter of this call, which takes limit, cursor and wait",
             ),
             (
                 &history,
@@ -297,7 +297,7 @@ fn a_bad_query_is_named() {
                 &inbox,
                 "page=2",
                 "invalid_query",
-                "limit, cursor and unread",
+                "limit, cursor, unread and wait",
             ),
             (&inbox, "limit=0", "invalid_limit", "1 to 100"),
             (&inbox, "cursor=x", "invalid_cursor", "not a cursor"),

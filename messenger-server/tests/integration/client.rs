@@ -61,7 +61,13 @@ impl Request {
 
 /// Returns the response to a GET.
 pub(crate) fn get(address: &str, path: &str) -> Answer {
-    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    get_with(address, path, "")
+}
+
+/// Returns the response to a GET with these header lines, each with its line break.
+pub(crate) fn get_with(address: &str, path: &str, headers: &str) -> Answer {
+    let head =
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
     Request::begin(address, &head).finish("")
 }
 
@@ -88,6 +94,11 @@ fn head_of_post(address: &str, path: &str, len: usize, headers: &str) -> String 
 
 /// Returns the response to a POST of JSON.
 pub(crate) fn post(address: &str, path: &str, body: &str) -> Answer {
-    let head = head_of_post(address, path, body.len(), "");
+    post_with(address, path, "", body)
+}
+
+/// Returns the response to a POST of JSON with these header lines, each with its line break.
+pub(crate) fn post_with(address: &str, path: &str, headers: &str, body: &str) -> Answer {
+    let head = head_of_post(address, path, body.len(), headers);
     Request::begin(address, &head).finish(body)
 }
