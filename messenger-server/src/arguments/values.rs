@@ -33,7 +33,7 @@ pub(super) fn at_least_one(text: &str) -> Result<usize> {
     number.context("it must be a whole number, 1 or greater")
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration> {
+pub(crate) fn seconds(text: &str) -> Result<Duration> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
