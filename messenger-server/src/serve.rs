@@ -77,7 +77,6 @@ impl Server {
         for variable in arguments.auth.ignored_variables() {
             warn!("{variable} is set, but has no effect without --auth jwt");
         }
-        let access = arguments.auth.access().await?;
         let listener = listen("--listen", &arguments.network.listen.address).await?;
         arguments.auth.check_address(listener.local_addr()?)?;
         let operations = match &arguments.network.operations_listen {
@@ -87,7 +86,7 @@ impl Server {
         let mut config = arguments
             .service_config(listener.local_addr()?)?
             .with_metrics(metrics::install(log)?);
-        config.access = access;
+        arguments.auth.apply_to(&mut config).await?;
         let messenger = Messenger::new(arguments.store.open().await?);
         log.store_is_open()?;
         if arguments.demo {

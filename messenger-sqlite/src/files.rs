@@ -93,7 +93,9 @@ impl Directory {
         };
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         let mut header = [0; 32];
-        if size == 0 {
+        // While SQLite creates the file, before there is a write-ahead log, a crash may leave a part of
+        // its first page. SQLite then restores it from the rollback journal.
+        if size == 0 || self.has_beside("db-journal") {
             return Ok(());
         }
         if file.read_exact(&mut header).is_err() || header[..16] != *MAGIC {
@@ -104,13 +106,17 @@ impl Directory {
             size => size,
         };
         let pages = u32::from_be_bytes([header[28], header[29], header[30], header[31]]);
-        let wal = self.database.with_extension("db-wal");
-        let has_wal = fs::metadata(wal).is_ok_and(|metadata| metadata.len() > 0);
         // With a write-ahead log the file may be shorter than its header says, until a checkpoint.
-        if !has_wal && size < u64::from(pages) * page_size {
+        if !self.has_beside("db-wal") && size < u64::from(pages) * page_size {
             return Err(self.refuse("is truncated; restore it from a backup"));
         }
         Ok(())
+    }
+
+    /// Returns whether the database has a file of this extension beside it that is not empty.
+    fn has_beside(&self, extension: &str) -> bool {
+        let file = self.database.with_extension(extension);
+        fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
     }
 
     fn check_identity(&self, connection: &Connection) -> std::result::Result<usize, Error> {

@@ -40,10 +40,11 @@
 //!
 //! # Files
 //!
-//! `messenger.db` with `messenger.db-wal` and `messenger.db-shm`, and `messenger.lock`. Copy them
-//! only while no process has them open; otherwise use [`SqliteStore::backup`]. The text of an unsent
-//! message is overwritten in its page where that needs no further I/O; older pages of the write-ahead
-//! log may hold it until they are reused, and free pages of the database until `VACUUM`.
+//! `messenger.db` and `messenger.lock`; while it is open or after a crash also `messenger.db-wal` and
+//! `messenger.db-shm`. Copy them only while no process has them open; otherwise use
+//! [`SqliteStore::backup`]. The text of an unsent message is overwritten in its page where that needs
+//! no further I/O; older pages of the write-ahead log may hold it until they are reused, and free pages
+//! of the database until `VACUUM`.
 //!
 //! # Runtime
 //!
@@ -84,6 +85,8 @@ use messenger_core::{
     Claim, Conversation, ConversationId, Error, ErrorKind, InboxEntry, LogKey, Logged, Message,
     MessageId, Position, ReadMarker, Reservation, Revision, Store, Timestamp, UserId,
 };
+use parking_lot::Mutex;
+use rusqlite::Connection;
 
 pub use backup::backup;
 pub use options::SqliteOptions;
@@ -108,6 +111,9 @@ pub struct SqliteStore {
     in_flight: InFlight,
     newest: Option<Revision>,
     options: SqliteOptions,
+    /// Closed after all others: the last connection moves the write-ahead log into the database and
+    /// removes it, and of two that are closed at the same time neither may be the last.
+    _last: Mutex<Connection>,
     directory: Directory,
 }
 
@@ -132,9 +138,8 @@ impl SqliteStore {
         let directory = Directory::open(path.as_ref())?;
         directory.prepare()?;
         let database = directory.database();
-        let newest = files::open(database, Access::Read)
-            .and_then(|connection| writer::newest(&connection))
-            .map_err(error::Failure::into_error)?;
+        let last = files::open(database, Access::Read).map_err(error::Failure::into_error)?;
+        let newest = writer::newest(&last).map_err(error::Failure::into_error)?;
 
         let metrics = Metrics::new();
         let threads =
@@ -152,6 +157,7 @@ impl SqliteStore {
             in_flight: InFlight::default(),
             newest: newest.map(Revision::from_uuid).transpose()?,
             options,
+            _last: Mutex::new(last),
             directory,
         })
     }
@@ -294,7 +300,7 @@ impl Store for SqliteStore {
         // something to know better: otherwise a server that is not ready would get no write that
         // could show that the disk has space again.
         let is_failing = self.writer.is_failing();
-        let work = move |connection: &rusqlite::Connection| {
+        let work = move |connection: &Connection| {
             if is_failing {
                 connection.execute("UPDATE newest SET log_key = log_key", ())?;
             }
@@ -302,7 +308,7 @@ impl Store for SqliteStore {
         };
         let written = self.writer.write(None, work).await;
         written.map_err(|error| error.with_operation("health"))?;
-        let read = |connection: &rusqlite::Connection| {
+        let read = |connection: &Connection| {
             Ok(connection.query_row("SELECT 1", (), |row| row.get::<_, i64>(0))?)
         };
         let read = self.readers.read(read).await;

@@ -14,12 +14,16 @@ pub(crate) mod token;
 mod url;
 
 use std::net::SocketAddr;
+#[cfg(feature = "jwt")]
+use std::num::NonZero;
 
 use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use messenger_core::UserId;
-use messenger_http::Access;
+use messenger_http::ServiceConfig;
 
+#[cfg(feature = "jwt")]
+use crate::arguments::values::per_second;
 use crate::arguments::variables;
 
 /// The flags of authentication.
@@ -39,6 +43,30 @@ pub(crate) struct AuthArguments {
     #[cfg(feature = "jwt")]
     #[command(flatten)]
     jwt: jwt::JwtArguments,
+
+    /// Requests that one user may make in a second, and at once; further ones are answered 429. No
+    /// limit by default.
+    #[cfg(feature = "jwt")]
+    #[arg(
+        id = "max-user-requests",
+        long,
+        env = "MESSENGER_MAX_USER_REQUESTS",
+        value_name = "PER_SECOND",
+        value_parser = per_second
+    )]
+    max_user_requests: Option<NonZero<u32>>,
+
+    /// Requests that send or change something, which one user may make in a second, and at once. No
+    /// limit by default.
+    #[cfg(feature = "jwt")]
+    #[arg(
+        id = "max-user-writes",
+        long,
+        env = "MESSENGER_MAX_USER_WRITES",
+        value_name = "PER_SECOND",
+        value_parser = per_second
+    )]
+    max_user_writes: Option<NonZero<u32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -79,7 +107,9 @@ impl AuthArguments {
     pub(crate) fn ignored_variables(&self) -> Vec<String> {
         match self.is_on() {
             true => Vec::new(),
-            false => [variables("MESSENGER_JWKS_"), variables("MESSENGER_JWT_")].concat(),
+            false => ["MESSENGER_JWKS_", "MESSENGER_JWT_", "MESSENGER_MAX_USER_"]
+                .map(variables)
+                .concat(),
         }
     }
 
@@ -103,13 +133,16 @@ impl AuthArguments {
         None
     }
 
-    /// Returns the access to the service. Keys are read first.
-    pub(crate) async fn access(&self) -> Result<Access> {
+    /// Sets who may use the service, and how often. Keys are read first.
+    pub(crate) async fn apply_to(&self, config: &mut ServiceConfig) -> Result<()> {
         #[cfg(feature = "jwt")]
         if self.is_on() {
-            return self.jwt.access().await;
+            config.access = self.jwt.access().await?;
+            config.max_user_requests_per_second = self.max_user_requests;
+            config.max_user_writes_per_second = self.max_user_writes;
         }
-        Ok(Access::Trusted)
+        let _ = config;
+        Ok(())
     }
 }
 

@@ -134,7 +134,7 @@ fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
         "cassandra-replication" if !has_migrate => Some("--migrate"),
         "data" if kind != StoreKind::Sqlite => Some("--store sqlite"),
         name if !kind.is_cassandra() && is_for_cassandra(name) => Some("--store cassandra"),
-        name if !is_on(auth.copied()) && name.starts_with("jw") => Some("--auth jwt"),
+        name if !is_on(auth.copied()) && is_for_jwt(name) => Some("--auth jwt"),
         _ => None,
     };
     matches
@@ -142,6 +142,10 @@ fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
         .map(|id| id.as_str())
         .filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine))
         .find_map(|id| Some((id.to_owned(), needed(id)?)))
+}
+
+fn is_for_jwt(name: &str) -> bool {
+    name.starts_with("jw") || name.starts_with("max-user-")
 }
 
 fn is_for_cassandra(name: &str) -> bool {

@@ -281,17 +281,35 @@ fn without_keys_from_the_url_requests_are_503() {
 #[test]
 fn the_demo_has_a_token_if_there_is_a_secret() {
     let keys = KeyFile::new(SECRET);
-    let mut server = Server::start(&[
-        "--demo",
-        "--auth=jwt",
-        &keys.flag(),
-        CLAIMS[0],
-        CLAIMS[1],
-    ]);
+    let mut server = Server::start(&["--demo", "--auth=jwt", &keys.flag(), CLAIMS[0], CLAIMS[1]]);
     let hint = server.process.line();
     let (_, token) = hint.split_once("/chat/#token=").expect("a token");
     assert_eq!(status(&server, token.trim_end()), 200);
     server.process.signal("TERM");
     assert!(server.process.wait().success());
     assert!(!server.process.log().contains(token.trim_end()));
+}
+
+#[test]
+fn a_user_has_a_limit_of_requests() {
+    let keys = KeyFile::new(SECRET);
+    let arguments = [
+        "--auth=jwt",
+        &keys.flag(),
+        CLAIMS[0],
+        CLAIMS[1],
+        "--max-user-requests=2",
+    ];
+    let server = Server::start(&arguments);
+    let (alice, bob) = (
+        token("alice", &keys.path(), &CLAIMS),
+        token("bob", &keys.path(), &CLAIMS),
+    );
+    let statuses: Vec<_> = (0..5).map(|_| status(&server, &alice)).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+    assert_ne!(status(&server, &bob), 429);
+
+    let mut command = messenger_server();
+    let ended = run(command.arg("--max-user-requests=2"));
+    assert!(ended.failure().contains("'--auth jwt'"));
 }

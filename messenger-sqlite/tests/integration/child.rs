@@ -1,4 +1,4 @@
-//! A child process that sends until it is killed, and says what was acknowledged.
+//! A child process that sends until it is killed, or some messages, and says what was acknowledged.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,79 +8,93 @@ use std::time::Duration;
 use messenger_core::{MessageId, Messenger};
 use messenger_sqlite::SqliteStore;
 
+use crate::said::{Act, EDITED, Said};
 use crate::world::{Result, message, runtime, user};
 
 const DIRECTORY: &str = "MESSENGER_SQLITE_CHILD";
+const ROUNDS: &str = "MESSENGER_SQLITE_CHILD_ROUNDS";
 
 /// The number of senders of a child. Each has a conversation of its own, with "hub".
 pub(crate) const SENDERS: usize = 8;
+
+/// The number of messages of each sender in a round.
+const ROUND: usize = 60;
+
+/// Returns the command of a child that works on a directory until it is killed.
+pub(crate) fn endless(directory: &Path) -> Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(DIRECTORY, directory);
+    Ok(command)
+}
+
+/// Makes the command that of a child that opens the store, sends some messages and closes it, this
+/// many times.
+pub(crate) fn with_rounds(command: &mut Command, rounds: usize) -> &mut Command {
+    command.env(ROUNDS, rounds.to_string())
+}
 
 /// Returns the directory if this process is a child.
 pub(crate) fn directory() -> Option<PathBuf> {
     std::env::var_os(DIRECTORY).map(PathBuf::from)
 }
 
-/// Sends, edits, unsends and marks until the process is killed. Prints a line for each message that
-/// was acknowledged, and for each one that was unsent.
+/// Sends, edits, unsends and marks. Prints a line for each write that was acknowledged.
 pub(crate) fn run(directory: &Path) {
-    runtime().block_on(async {
-        let messenger = Messenger::new(SqliteStore::open(directory).unwrap());
-        let senders: Vec<_> = (0..SENDERS)
-            .map(|number| tokio::spawn(send(messenger.clone(), format!("user{number}"))))
-            .collect();
-        for sender in senders {
-            let _ = sender.await;
-        }
-    });
+    let rounds = std::env::var(ROUNDS).map(|rounds| rounds.parse::<usize>().unwrap());
+    let (rounds, messages) = rounds.map_or((1, usize::MAX), |rounds| (rounds, ROUND));
+    for _ in 0..rounds {
+        runtime().block_on(async {
+            let messenger = Messenger::new(SqliteStore::open(directory).unwrap());
+            let senders: Vec<_> = (0..SENDERS)
+                .map(|n| tokio::spawn(send(messenger.clone(), format!("user{n}"), messages)))
+                .collect();
+            for sender in senders {
+                let _ = sender.await;
+            }
+        });
+    }
 }
 
-async fn send(messenger: Messenger, name: String) {
+async fn send(messenger: Messenger, name: String, messages: usize) {
     // The parent may be gone; then this ends.
-    let say = |line: String| std::io::stdout().write_all(line.as_bytes()).is_ok();
-    for number in 0.. {
+    let say = |act: Act, id: MessageId| {
+        let line = act.line(&name, id);
+        std::io::stdout().write_all(line.as_bytes()).is_ok()
+    };
+    let (sender, hub) = (user(&name), user("hub"));
+    for number in 0..messages {
         let text = format!("secret-{name}-{number}");
         let Ok(sent) = messenger.send(message(&name, "hub", &text)).await else {
             continue;
         };
-        if !say(format!("sent {name} {}\n", sent.id())) {
+        let (conversation, id) = (sent.conversation_id(), sent.id());
+        if !say(Act::Sent, id) {
             return;
         }
-        let (conversation, id) = (sent.conversation_id(), sent.id());
-        let done = match number % 3 {
-            0 => messenger
-                .unsend(conversation, id, &user(&name))
-                .await
-                .is_ok(),
+        let (act, done) = match number % 3 {
+            0 => {
+                let unsent = messenger.unsend(conversation, id, &sender).await;
+                (Act::Unsent, unsent.is_ok())
+            }
             1 => {
-                let (name, text) = (user(&name), "edited".parse().unwrap());
-                let _ = messenger.edit(conversation, id, &name, text).await;
-                continue;
+                let text = EDITED.parse().unwrap();
+                let edited = messenger.edit(conversation, id, &sender, text).await;
+                (Act::Edited, edited.is_ok())
             }
             _ => {
-                let _ = messenger.mark_read(conversation, &user("hub"), id).await;
-                continue;
+                let marked = messenger.mark_read(conversation, &hub, id).await;
+                (Act::Marked, marked.is_ok())
             }
         };
-        if done && !say(format!("unsent {name} {id}\n")) {
+        if done && !say(act, id) {
             return;
         }
     }
 }
 
-/// What a child said before it was killed.
-#[derive(Debug, Default)]
-pub(crate) struct Said {
-    /// The name of the sender and the id of each message.
-    pub(crate) sent: Vec<(String, MessageId)>,
-    pub(crate) unsent: Vec<(String, MessageId)>,
-}
-
 /// Starts a child on a directory, kills it with SIGKILL after a while, and returns what it said.
 pub(crate) fn killed_after(directory: &Path, time: Duration) -> Result<Said> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .env(DIRECTORY, directory)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = endless(directory)?.stdout(Stdio::piped()).spawn()?;
     let said = listen(&mut child, time);
     // `listen` has killed it; this waits for its end.
     child.wait()?;
@@ -100,17 +114,7 @@ fn listen(child: &mut Child, time: Duration) -> Result<Said> {
     let lines = reader.join().map_err(|_| "the reader panicked")?;
     let mut said = Said::default();
     for line in lines {
-        let words: Vec<&str> = line.split(' ').collect();
-        // The last line may be cut off.
-        let [what, name, id] = words[..] else {
-            continue;
-        };
-        let Ok(id) = id.parse() else { continue };
-        match what {
-            "sent" => said.sent.push((name.to_owned(), id)),
-            "unsent" => said.unsent.push((name.to_owned(), id)),
-            _ => {}
-        }
+        said.hear(&line);
     }
     Ok(said)
 }

@@ -7,6 +7,9 @@ mod disk;
 mod dropped;
 mod kill;
 mod open;
+mod power_loss;
+mod said;
+mod trace;
 mod world;
 
 use libtest_mimic::Arguments;
@@ -19,6 +22,7 @@ fn main() {
     let mut trials = Vec::new();
     open::trials(&mut trials);
     kill::trials(&mut trials);
+    power_loss::trials(&mut trials);
     disk::trials(&mut trials);
     dropped::trials(&mut trials);
     libtest_mimic::run(&Arguments::from_args(), trials).exit()

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
 use messenger_core::{Clock, ErrorKind, HistoryQuery, Messenger, MessengerOptions};
-use messenger_sqlite::SqliteStore;
+use messenger_sqlite::{SqliteOptions, SqliteStore};
 
 use crate::case;
 use crate::world::{Result, ensure, history, message, user, views_agree};
 
 pub(crate) fn trials(trials: &mut Vec<Trial>) {
     case!(trials, everything_is_there_after_reopening);
+    case!(trials, closing_leaves_no_write_ahead_log);
     case!(trials, a_second_store_on_the_directory_is_refused);
     case!(trials, other_files_are_refused_and_left_alone);
     case!(trials, a_database_of_another_program_is_refused);
@@ -71,6 +72,22 @@ async fn everything_is_there_after_reopening() -> Result {
         again.replayed && again.message.id() == keyed.message.id(),
         "the idempotency key is gone",
     )
+}
+
+async fn closing_leaves_no_write_ahead_log() -> Result {
+    let directory = tempfile::tempdir()?;
+    for _ in 0..20 {
+        let options = SqliteOptions::new().with_readers(8);
+        let messenger = Messenger::new(SqliteStore::open_with(&directory, options)?);
+        let sent = messenger.send(message("alice", "bob", "one")).await?;
+        // So many reads at a time that each thread has opened the database.
+        let read = || messenger.message(sent.conversation_id(), sent.id());
+        futures_util::future::try_join_all((0..100).map(|_| read())).await?;
+        drop(messenger);
+        let wal = directory.path().join("messenger.db-wal");
+        ensure(!wal.exists(), "the write-ahead log was left")?;
+    }
+    Ok(())
 }
 
 async fn a_second_store_on_the_directory_is_refused() -> Result {
