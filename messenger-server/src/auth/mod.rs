@@ -71,9 +71,9 @@ pub(crate) struct AuthArguments {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AuthKind {
-    /// None: anyone who reaches the server can read every conversation and send as any user.
+    /// Anyone who reaches the server can read every conversation and send as any user.
     None,
-    /// JWT bearer tokens: a caller acts as the user in `sub`.
+    /// Callers send a JWT bearer token, and act as the user in its `sub`.
     #[cfg(feature = "jwt")]
     Jwt,
 }
