@@ -2,7 +2,8 @@
 # be kept up to date.
 #
 #   docker build -t messenger .
-#   docker run --rm -p 127.0.0.1:8000:8000 -v messenger:/data --read-only --cap-drop ALL messenger
+#   docker run --rm -p 127.0.0.1:8000:8000 -e MESSENGER_AUTH=none -v messenger:/data --read-only \
+#     --cap-drop ALL messenger
 #
 # Only plain instructions, so that BuildKit and the legacy builder both build this.
 
@@ -42,8 +43,8 @@ FROM scratch
 COPY LICENSE-* /licenses/
 COPY --from=build /usr/local/bin/messenger-server /usr/local/bin/
 COPY --from=build --chown=65532:65532 /data /data
-# On its loopback address a container cannot be reached. The published port or the network policy
-# limits access.
+# On its loopback address a container cannot be reached. Elsewhere the server starts only if
+# MESSENGER_AUTH says who may use it.
 ENV MESSENGER_LISTEN=0.0.0.0:8000 \
     MESSENGER_DATA=/data
 VOLUME /data

@@ -10,8 +10,10 @@
 # ready. Running containers keep running, so it is safe to run again at any time. If it fails, it
 # stops only what it has started. It never deletes data.
 #
+# The first run creates the secret that tokens are signed with, in secrets/jwt.
+#
 # Environment: MESSENGER_PORT (default 8000); MESSENGER_IMAGE, an image to use instead of building
-# one; CASSANDRA_HEAP (default 1G).
+# one; MESSENGER_SECRETS, another directory than secrets; CASSANDRA_HEAP (default 1G).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -64,6 +66,18 @@ ours=
 if [[ $ours != *":$port" ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
   die "port $port is in use by another program." \
     "Stop that, or choose another port: MESSENGER_PORT=8001 ./init.sh"
+fi
+
+# The secret of tokens. The user of the container must be able to read the file, so only its directory
+# keeps others out.
+secrets=${MESSENGER_SECRETS:-secrets}
+if [ ! -s "$secrets/jwt" ]; then
+  say "creating the secret of tokens: $secrets/jwt"
+  mkdir -p "$secrets"
+  chmod 700 "$secrets"
+  head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$secrets/jwt.new"
+  chmod 444 "$secrets/jwt.new"
+  mv "$secrets/jwt.new" "$secrets/jwt"
 fi
 
 # From here on containers are started. If that fails, those that were not running before are stopped.
@@ -123,6 +137,7 @@ if [ "$test_data" = ask ]; then
     [[ $answer != [yY]* ]] || test_data=yes
   fi
 fi
+token="${compose[*]} exec -T server messenger-server token --user"
 again="${compose[*]} exec server messenger-server generate"
 if [ "$test_data" = yes ]; then
   say 'writing test data'
@@ -133,10 +148,11 @@ cat <<END
 
 The messenger is ready.
 
-  API    $url/api/conversations/user/alice
+  chat   $url/chat/
   docs   $url/docs
 
-  test:           scripts/smoke $url
+  token:          $token alice
+  test:           scripts/smoke --token '$token' $url
   test data:      $again        (sizes: --help)
   logs:           ${compose[*]} logs -f server
   stop:           ${compose[*]} down        (keeps the data; --volumes deletes it)

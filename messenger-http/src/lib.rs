@@ -25,7 +25,8 @@
 //! a gateway in front.
 //!
 //! With [`Access::Authenticated`], each call of the API needs a credential: a token, or the session of
-//! your application. Implement [`Authenticate`] to say whose it is. The caller then acts as an
+//! your application. Implement [`Authenticate`] to say whose it is, or use the module `jwt` for tokens
+//! of an identity provider. The caller then acts as an
 //! [`Actor`](messenger_core::Actor): only as themself, and only in their own conversations.
 //!
 //! ```
@@ -81,7 +82,7 @@
 //! | --- | --- | --- |
 //! | `chat` | yes | the page at `/chat/`: a small client to try the API with |
 //! | `docs` | yes | the page at `/docs`: Swagger UI, served from memory |
-//! | `jwt` | no | [`jwt`]: authentication by JWT bearer tokens. It needs a C compiler, for `aws-lc-rs` |
+//! | `jwt` | no | the module `jwt`: authentication by JWT bearer tokens. It needs a C compiler, for `aws-lc-rs` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

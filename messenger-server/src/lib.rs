@@ -7,12 +7,14 @@
 //! # Features
 //!
 //! - `cassandra` (default): the store on Apache Cassandra.
+//! - `jwt` (default): authentication by JWT bearer tokens.
 //! - `tls`: TLS to the Cassandra nodes.
 //!
 //! # Reading the code
 //!
 //! - `arguments`: flags, environment variables, and the errors about both.
 //! - `serve`: the server, from the first log line to the last.
+//! - `auth`: authentication, the keys of tokens, and the subcommand that signs them.
 //! - `store`: the store that the flags choose.
 //! - `logging`, `metrics`, `signals`: one concern each.
 //! - `demo`: test data for `--demo`.
@@ -21,6 +23,7 @@
 //! - `health_check`: the subcommand that asks a running server whether it is ready.
 
 mod arguments;
+mod auth;
 mod backup;
 mod demo;
 pub mod generate;
@@ -49,5 +52,7 @@ pub async fn run() -> ExitCode {
         Some(Command::HealthCheck(listen)) => {
             report::exit_code(health_check::run(&listen.address).await)
         }
+        #[cfg(feature = "jwt")]
+        Some(Command::Token(arguments)) => report::exit_code(auth::token::run(&arguments)),
     }
 }

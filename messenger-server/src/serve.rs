@@ -74,14 +74,19 @@ impl Server {
         for variable in arguments.store.ignored_variables() {
             warn!("{variable} is set, but has no effect without --store cassandra");
         }
+        for variable in arguments.auth.ignored_variables() {
+            warn!("{variable} is set, but has no effect without --auth jwt");
+        }
         let listener = listen("--listen", &arguments.network.listen.address).await?;
+        arguments.auth.check_address(listener.local_addr()?)?;
         let operations = match &arguments.network.operations_listen {
             Some(address) => Some(listen("--operations-listen", address).await?),
             None => None,
         };
-        let config = arguments
+        let mut config = arguments
             .service_config(listener.local_addr()?)?
             .with_metrics(metrics::install(log)?);
+        arguments.auth.apply_to(&mut config).await?;
         let messenger = Messenger::new(arguments.store.open().await?);
         log.store_is_open()?;
         if arguments.demo {
@@ -100,10 +105,7 @@ impl Server {
         let url = format!("http://{address}");
         let store = arguments.store.kind;
         let hint = if arguments.demo {
-            format!(
-                "chat as {user}: {url}/chat/#user={user}\n",
-                user = user_id(1)
-            )
+            chat_hint(&url, arguments)
         } else if store == StoreKind::Memory {
             "it is empty, and ends with the program; --demo fills it with test data\n".to_owned()
         } else {
@@ -123,10 +125,23 @@ impl Server {
             let address = operations.local_addr()?;
             info!(%address, "listening for health checks and metrics");
         }
-        if !address.ip().is_loopback() {
+        if !arguments.auth.is_on() && !address.ip().is_loopback() {
             warn!(%address, "no authentication: anyone who reaches this address can read and write everything");
         }
         Ok(())
+    }
+}
+
+/// Says where to chat as a user of the test data.
+fn chat_hint(url: &str, arguments: &ServeArguments) -> String {
+    let user = user_id(1);
+    let credential = match arguments.auth.is_on() {
+        false => Some(format!("user={user}")),
+        true => (arguments.auth.demo_token(&user)).map(|token| format!("token={token}")),
+    };
+    match credential {
+        Some(credential) => format!("chat as {user}: {url}/chat/#{credential}\n"),
+        None => String::new(),
     }
 }
 

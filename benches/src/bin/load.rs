@@ -2,7 +2,7 @@
 //! `cargo run -p benches --bin load -- --help`.
 
 use std::collections::HashSet;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,6 +51,11 @@ struct Arguments {
     /// a store.
     #[arg(long)]
     verify: bool,
+
+    /// Command that prints a token for the user that is appended to it, such as "messenger-server
+    /// token --user". Without it, requests have no token.
+    #[arg(long, value_name = "COMMAND")]
+    token: Option<String>,
 }
 
 #[tokio::main]
@@ -66,10 +71,10 @@ async fn main() -> Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let workers = (0..arguments.workers).map(|_| {
-        let worker = Worker::new(Arc::clone(&servers));
-        tokio::spawn(worker.run(Arc::clone(&stop)))
+        let worker = Worker::new(Arc::clone(&servers), arguments.token.as_deref())?;
+        Ok(tokio::spawn(worker.run(Arc::clone(&stop))))
     });
-    let workers: Vec<_> = workers.collect();
+    let workers: Vec<_> = workers.collect::<Result<_>>()?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         () = tokio::time::sleep(Duration::from_secs(arguments.seconds)) => {}
@@ -161,10 +166,38 @@ impl Servers {
     }
 }
 
+/// A user, who may need a token.
+#[derive(Clone)]
+struct User {
+    name: String,
+    token: Option<String>,
+}
+
+impl User {
+    fn new(name: String, command: Option<&str>) -> Result<Self> {
+        let token = command.map(|command| token(command, &name)).transpose()?;
+        Ok(Self { name, token })
+    }
+}
+
+/// Returns what the command prints for this user.
+fn token(command: &str, user: &str) -> Result<String> {
+    let mut words = command.split_whitespace();
+    let program = words.next().context("--token is empty")?;
+    let output = Command::new(program).args(words).arg(user).output();
+    let output = output.with_context(|| format!("cannot run {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{command} {user}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
 /// A client that sends messages between two users.
 struct Worker {
     servers: Arc<Servers>,
-    users: [String; 2],
+    users: [User; 2],
     conversation: Option<String>,
     acknowledged: HashSet<String>,
     requests: usize,
@@ -174,18 +207,19 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(servers: Arc<Servers>) -> Self {
+    fn new(servers: Arc<Servers>, token: Option<&str>) -> Result<Self> {
         let name = format!("load-{:016x}", random::<u64>());
-        Self {
+        let user = |letter| User::new(format!("{name}-{letter}"), token);
+        Ok(Self {
             servers,
-            users: ["a", "b"].map(|user| format!("{name}-{user}")),
+            users: [user("a")?, user("b")?],
             conversation: None,
             acknowledged: HashSet::new(),
             requests: 0,
             longest: Duration::ZERO,
             repeated: 0,
             failures: Vec::new(),
-        }
+        })
     }
 
     async fn run(mut self, stop: Arc<AtomicBool>) -> Self {
@@ -202,16 +236,21 @@ impl Worker {
         let [a, b] = self.users.clone();
         let [sender, receiver] = if random() { [a, b] } else { [b, a] };
         let body = json!({
-            "sender_id": sender,
-            "receiver_id": receiver,
+            "sender_id": sender.name,
+            "receiver_id": receiver.name,
             "content": "x".repeat(rand::rng().random_range(1..=500)),
         });
         let key = format!("{:032x}", random::<u128>());
         let sent = self
-            .request(StatusCode::CREATED, "/api/messages/", |client, url| {
-                let request = client.post(url).header("Idempotency-Key", &key);
-                request.json(&body)
-            })
+            .request(
+                StatusCode::CREATED,
+                "/api/messages/",
+                &sender,
+                |client, url| {
+                    let request = client.post(url).header("Idempotency-Key", &key);
+                    request.json(&body)
+                },
+            )
             .await?;
         let text = |member: &str| sent[member].as_str().map(str::to_owned);
         let id = text("id").with_context(|| format!("not a message: {sent}"))?;
@@ -219,21 +258,22 @@ impl Worker {
         self.acknowledged.insert(id);
         // With memory stores the next server may not have the conversation, but every user has an
         // inbox.
-        self.get(&format!("/api/conversations/user/{sender}"))
-            .await?;
+        let inbox = format!("/api/conversations/user/{}", sender.name);
+        self.get(&inbox, &sender).await?;
         Ok(())
     }
 
-    async fn get(&mut self, path: &str) -> Result<Value> {
+    async fn get(&mut self, path: &str, user: &User) -> Result<Value> {
         let get = |client: &Client, url| client.get(url);
-        self.request(StatusCode::OK, path, get).await
+        self.request(StatusCode::OK, path, user, get).await
     }
 
-    /// Makes a request, and returns the JSON of its response.
+    /// Makes a request as this user, and returns the JSON of its response.
     async fn request(
         &mut self,
         expected: StatusCode,
         path: &str,
+        user: &User,
         create: impl Fn(&Client, Url) -> RequestBuilder,
     ) -> Result<Value> {
         let servers = Arc::clone(&self.servers);
@@ -242,7 +282,11 @@ impl Worker {
         loop {
             let url = servers.choose().context("no server is ready")?.join(path)?;
             let client = if keep { &servers.kept } else { &servers.fresh };
-            let (status, body) = match exchange(create(client, url.clone())).await {
+            let mut request = create(client, url.clone());
+            if let Some(token) = &user.token {
+                request = request.bearer_auth(token);
+            }
+            let (status, body) = match exchange(request).await {
                 Err(error) if keep && !error.is_connect() && !error.is_timeout() => {
                     keep = false;
                     self.repeated += 1;
@@ -271,10 +315,11 @@ impl Worker {
         let Some(conversation) = self.conversation.clone() else {
             return Ok(found);
         };
+        let user = self.users[0].clone();
         let mut cursor = String::new();
         loop {
             let path = format!("/api/messages/conversation/{conversation}?limit=100{cursor}");
-            let page = self.get(&path).await?;
+            let page = self.get(&path, &user).await?;
             let messages = page["data"].as_array().into_iter().flatten();
             let ids = messages.filter_map(|message| message["id"].as_str());
             found.extend(ids.map(str::to_owned));

@@ -4,18 +4,22 @@
 // Everything a server returns is merged, never replaced: items may come more than once. Text is set
 // as textContent, so nothing that a message contains is interpreted.
 
-const base = document.currentScript.dataset.base;
+const { base, access } = document.currentScript.dataset;
+const needsToken = access === "token";
 const $ = (id) => document.getElementById(id);
 
 let me = null;            // the user
+let token = null;         // the user's token, if the server asks for one; kept for this tab only
 let entries = new Map();  // conversation id -> inbox entry
 let open = null;          // the open conversation: see `show`
 let inboxEvents = null;
 
 // ---------------------------------------------------------------------------------------- the API
 
+const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
+
 async function call(method, path, { body, key } = {}) {
-  const headers = {};
+  const headers = authorization();
   if (body) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   const response = await fetch(base + path, {
@@ -24,6 +28,7 @@ async function call(method, path, { body, key } = {}) {
     body: body && JSON.stringify(body),
   });
   const answer = await response.json();
+  if (response.status === 401) askForToken(answer.detail);
   if (!response.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer });
   return answer;
 }
@@ -31,26 +36,54 @@ async function call(method, path, { body, key } = {}) {
 const userPath = (user) => `/api/conversations/user/${encodeURIComponent(user)}`;
 const messagesPath = (id) => `/api/messages/conversation/${id}`;
 
-/// Follows a list. The browser connects again by itself, with the last cursor; only after an error
-/// status it gives up, and this starts again.
+const RECONNECT_AFTER = 1000;
+/// The server writes at least every 15 seconds, so a stream that is silent for longer is dead.
+const SILENT_FOR = 40_000;
+
+/// Follows a list by server-sent events, from a cursor on, for as long as it takes. Each connection
+/// goes on from the last cursor. (An EventSource would do the same, but sends no token.)
 function follow(path, cursor, type, receive) {
-  let source = null;
-  let timer = null;
-  let last = cursor;
-  const connect = () => {
-    source = new EventSource(`${base}${path}/events?cursor=${last}`);
-    source.addEventListener(type, (event) => {
-      if (event.lastEventId) last = event.lastEventId;
-      receive(JSON.parse(event.data));
-    });
-    source.onopen = () => { status(""); retryPending(); };
-    source.onerror = () => {
-      status("Reconnecting …");
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(connect, 2000);
-    };
+  const stop = new AbortController();
+  const connect = async () => {
+    const response = await fetch(`${base}${path}/events?cursor=${cursor}`, { headers: authorization(), signal: stop.signal });
+    if (response.status === 401) askForToken((await response.json()).detail);
+    if (!response.ok) return;
+    status("");
+    retryPending();
+    for await (const event of eventsOf(response.body)) {
+      if (event.event === type) receive(JSON.parse(event.data));
+      if (event.id) cursor = event.id;
+    }
   };
-  connect();
-  return { close() { clearTimeout(timer); source.close(); } };
+  (async () => {
+    while (!stop.signal.aborted) {
+      try { await connect(); } catch { /* Connect again. */ }
+      if (stop.signal.aborted) return;
+      status("Reconnecting …");
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT_AFTER));
+    }
+  })();
+  return { close() { stop.abort(); } };
+}
+
+/// Reads the events of a stream: its fields by name (HTML standard, section 9.2.6).
+async function* eventsOf(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const timer = setTimeout(() => reader.cancel(), SILENT_FOR);
+    const { value, done } = await reader.read();
+    clearTimeout(timer);
+    if (done) return;
+    const blocks = (text + value).split("\n\n");
+    text = blocks.pop();
+    for (const block of blocks) {
+      yield Object.fromEntries(block.split("\n").map((line) => {
+        const [name, ...rest] = line.split(": ");
+        return [name, rest.join(": ")];
+      }));
+    }
+  }
 }
 
 function status(text) { $("connection").textContent = text; }
@@ -95,8 +128,14 @@ function mergeEntry(entry) {
 
 async function enter(user) {
   me = user;
+  if (outbox.owner !== user) {
+    outbox.clear();
+    outbox.owner = user;
+  }
   entries = new Map();
   $("start").hidden = true;
+  $("start-form").hidden = true;
+  $("token-form").hidden = true;
   $("app").hidden = false;
   $("me").textContent = user;
   document.title = `${user} – Messenger`;
@@ -312,7 +351,7 @@ const scrollToEnd = () => { $("messages").scrollTop = $("messages").scrollHeight
 // ------------------------------------------------------------------------------------------ sending
 
 // Messages that the server has not acknowledged, by receiver. Each has its idempotency key, so it is
-// sent again until there is an answer, and arrives once.
+// sent again until there is an answer, and arrives once. All are of one user, the owner.
 const outbox = new Map();
 
 function pendingOf(other) {
@@ -366,6 +405,7 @@ async function deliver(message) {
 }
 
 function retryPending() {
+  if (!me) return;
   for (const pending of outbox.values()) {
     for (const message of pending) {
       if (message.state === "waiting" && !message.delivering) deliver(message);
@@ -442,20 +482,88 @@ function grow() {
 
 /// The user and the other one are in the fragment, so that a page can be opened again.
 function setHash() {
-  const hash = new URLSearchParams({ user: me });
+  const hash = new URLSearchParams(needsToken ? {} : { user: me });
   if (open) hash.set("with", open.other);
   history.replaceState(null, "", `#${hash}`);
 }
 
 // --------------------------------------------------------------------------------------------- start
 
+const TOKEN = "messenger-token";
+
+/// Opens the inbox of the user whom the fragment names, or whose token it has.
+function start() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const other = hash.get("with");
+  if (needsToken) {
+    const known = hash.get("token") ?? sessionStorage.getItem(TOKEN);
+    // The token leaves the address at once: addresses are kept and shown.
+    hash.delete("token");
+    history.replaceState(null, "", `#${hash}`);
+    if (known) useToken(known, other); else askForToken("");
+    return;
+  }
+  const user = hash.get("user");
+  if (user) { openAs(user, other); return; }
+  $("start").hidden = false;
+  $("start-form").hidden = false;
+  $("start-user").focus();
+}
+
+async function openAs(user, other) {
+  await enter(user);
+  if (!other || me !== user) return;
+  const known = [...entries.values()].find((entry) => otherOf(entry) === other);
+  show(known?.id ?? null, other);
+}
+
+/// Becomes the user of a token. Only the server verifies it; the page reads whose inbox to show.
+function useToken(text, other) {
+  try {
+    const claims = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const user = JSON.parse(atob(claims)).sub;
+    if (typeof user !== "string") throw new Error();
+    token = text;
+    sessionStorage.setItem(TOKEN, text);
+    openAs(user, other);
+  } catch {
+    askForToken("This is not a token.");
+  }
+}
+
+/// Asks for a token, because there is none, or the server does not accept it any more. What was not
+/// sent yet is kept.
+function askForToken(reason) {
+  inboxEvents?.close();
+  inboxEvents = null;
+  if (open) close();
+  me = null;
+  token = null;
+  sessionStorage.removeItem(TOKEN);
+  $("app").hidden = true;
+  $("start").hidden = false;
+  $("token-form").hidden = false;
+  $("token-reason").textContent = reason;
+  $("token").focus();
+}
+
+$("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const pasted = $("token").value.trim();
+  $("token").value = "";
+  useToken(pasted);
+});
 $("start-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const user = $("start-user").value.trim();
   history.replaceState(null, "", `#${new URLSearchParams({ user })}`);
   enter(user);
 });
-$("leave").addEventListener("click", () => { location.hash = ""; location.reload(); });
+$("leave").addEventListener("click", () => {
+  sessionStorage.removeItem(TOKEN);
+  location.hash = "";
+  location.reload();
+});
 $("back").addEventListener("click", close);
 $("new-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -492,13 +600,4 @@ document.addEventListener("visibilitychange", () => { if (open) markRead(); });
 addEventListener("online", () => { status(""); retryPending(); });
 addEventListener("offline", () => status("Offline"));
 
-(async () => {
-  const hash = new URLSearchParams(location.hash.slice(1));
-  const user = hash.get("user");
-  if (!user) { $("start").hidden = false; $("start-user").focus(); return; }
-  const other = hash.get("with");
-  await enter(user);
-  if (!other) return;
-  const known = [...entries.values()].find((entry) => otherOf(entry) === other);
-  show(known?.id ?? null, other);
-})();
+start();

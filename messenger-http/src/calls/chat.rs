@@ -6,6 +6,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 
 use crate::answer::{Answer, Asset, CONTENT_SECURITY_POLICY, Code, ETAG, Problem};
+use crate::auth::Access;
 use crate::request::{IF_NONE_MATCH, Request};
 use crate::route::{Call, Content, Group, Success, Verb};
 
@@ -60,14 +61,21 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Stands for the base path in the page.
+/// Stand for the base path, and for what the page asks its user for, in the page.
 const BASE: &str = "{base}";
+const ACCESS: &str = "{access}";
 
 fn file(name: &str, request: &Request<'_>) -> Result<Answer, Problem> {
     let asset = match name {
         "index.html" => {
             let html = include_str!("../../assets/chat/index.html");
-            let html = html.replace(BASE, request.state.base());
+            let access = match request.state.config.access {
+                Access::Trusted => "user",
+                Access::Authenticated(_) => "token",
+            };
+            let html = html
+                .replace(BASE, request.state.base())
+                .replace(ACCESS, access);
             Asset::new("text/html; charset=utf-8", html)
         }
         "chat.js" => Asset::new(

@@ -1,7 +1,8 @@
 //! The service over real connections. Every answer that [`client::Client`] gets is checked against
 //! the OpenAPI document, so no test can leave that out.
 //!
-//! The store is the one in memory; `tests/cassandra.rs` runs all of this once more on Cassandra.
+//! The store is the one in memory; `tests/stores.rs` runs all of this once more on SQLite and on
+//! Cassandra.
 
 mod auth;
 mod bytes;
@@ -33,25 +34,30 @@ use std::sync::LazyLock;
 use messenger_cassandra::{CassandraConfig, CassandraStore};
 use messenger_core::{Messenger, UserId};
 use messenger_memory::MemoryStore;
+use messenger_sqlite::SqliteStore;
 use tokio::sync::OnceCell;
 
 /// The store that the calls are tested on. Tests use fresh users, so it may be one that is shared.
 async fn messenger() -> Messenger {
     /// One for all tests: rule 7 of the store wants one messenger to a store.
-    static CASSANDRA: OnceCell<Messenger> = OnceCell::const_new();
-    let Ok(url) = std::env::var(ON_CASSANDRA) else {
+    static SHARED: OnceCell<Messenger> = OnceCell::const_new();
+    let Ok(store) = std::env::var(STORE) else {
         return Messenger::new(MemoryStore::new());
     };
-    let connect = || async {
-        let config = CassandraConfig::from_url(&url).unwrap();
+    let open = || async {
+        if let Some(directory) = store.strip_prefix("sqlite:") {
+            return Messenger::new(SqliteStore::open(directory).unwrap());
+        }
+        let config = CassandraConfig::from_url(&store).unwrap();
         CassandraStore::migrate(&config).await.unwrap();
         Messenger::new(CassandraStore::connect(&config).await.unwrap())
     };
-    CASSANDRA.get_or_init(connect).await.clone()
+    SHARED.get_or_init(open).await.clone()
 }
 
-/// Names the Cassandra to test on, as a URL. Set by `tests/cassandra.rs`.
-const ON_CASSANDRA: &str = "MESSENGER_HTTP_TEST_CASSANDRA";
+/// Names the store to test on: `sqlite:` and a directory, or the URL of a Cassandra. Set by
+/// `tests/stores.rs`.
+const STORE: &str = "MESSENGER_HTTP_TEST_STORE";
 
 /// Runs a test. All tests share a runtime, so that they could share a store's connections.
 fn run<T>(test: impl Future<Output = T>) -> T {

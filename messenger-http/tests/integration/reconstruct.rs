@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, message};
 use crate::server::Server;
-use crate::{ON_CASSANDRA, messenger, run, user};
+use crate::{STORE, messenger, run, user};
 
 const USERS: usize = 3;
 
@@ -280,7 +280,7 @@ impl World {
 
 #[test]
 fn following_prev_gives_every_list_exactly() {
-    let cases = match std::env::var_os(ON_CASSANDRA) {
+    let cases = match std::env::var_os(STORE) {
         Some(_) => 12,
         None => 60,
     };

@@ -4,7 +4,7 @@
 //! texts.
 
 mod parse;
-mod values;
+pub(crate) mod values;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,16 +13,17 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use messenger_http::{ServerConfig, ServiceConfig};
 
+use crate::auth::AuthArguments;
 use crate::logging::DEFAULT_FILTER;
 use crate::store::StoreArguments;
 use crate::{backup, generate};
 
-pub(crate) use parse::parse;
+pub(crate) use parse::{parse, variables};
 
 /// A messenger over HTTP: one-to-one messages, conversations and inboxes.
 ///
-/// There is no authentication: anyone who can reach the server can read every conversation and send
-/// as any user. By default, it listens on the loopback address only.
+/// By default, it listens on the loopback address, and whoever reaches that can read every
+/// conversation and send as any user. To listen elsewhere, choose an authentication with --auth.
 ///
 /// Every flag can also be set by its environment variable. An empty variable counts as unset.
 #[derive(Debug, Parser)]
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     ///
     /// For containers that hold no other program to ask with.
     HealthCheck(ListenArguments),
+    #[cfg(feature = "jwt")]
+    Token(crate::auth::token::Arguments),
 }
 
 /// The flags of the server.
@@ -59,6 +62,9 @@ pub(crate) struct ServeArguments {
 
     #[command(flatten)]
     pub(crate) network: NetworkArguments,
+
+    #[command(flatten)]
+    pub(crate) auth: AuthArguments,
 
     #[command(flatten)]
     pub(crate) store: StoreArguments,

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write as _};
 
 use clap::builder::BoolishValueParser;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, CommandFactory as _, Error, FromArgMatches as _};
 
 use super::Arguments;
@@ -31,7 +31,24 @@ pub(crate) fn parse() -> Arguments {
 fn read(command: &mut clap::Command) -> Result<Arguments, Error> {
     let matches = command.try_get_matches_from_mut(env::args_os())?;
     store::refuse_ignored_flags(&matches, command)?;
-    Arguments::from_arg_matches(&matches).map_err(|error| error.format(command))
+    let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(command))?;
+    match arguments.serve.auth.complaint() {
+        Some(complaint) if arguments.command.is_none() => {
+            Err(command.error(ErrorKind::MissingRequiredArgument, complaint))
+        }
+        _ => Ok(arguments),
+    }
+}
+
+/// Returns the environment variables that are set and begin so.
+pub(crate) fn variables(prefix: &str) -> Vec<String> {
+    let mut names: Vec<_> = env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    names.sort_unstable();
+    names
 }
 
 /// Applies what holds for every flag of the program.

@@ -1,5 +1,6 @@
 //! Parsers of single values, with errors that say what a value should look like.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -29,11 +30,19 @@ pub(super) fn base_path(text: &str) -> Result<String> {
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<usize> {
-    let number = text.parse().ok().filter(|&number| number > 0);
-    number.context("it must be a whole number, 1 or greater")
+    text.parse::<NonZero<usize>>()
+        .map(NonZero::get)
+        .ok()
+        .context(AT_LEAST_ONE)
 }
 
-pub(super) fn seconds(text: &str) -> Result<Duration> {
+pub(crate) fn per_second(text: &str) -> Result<NonZero<u32>> {
+    text.parse().ok().context(AT_LEAST_ONE)
+}
+
+const AT_LEAST_ONE: &str = "it must be a whole number, 1 or greater";
+
+pub(crate) fn seconds(text: &str) -> Result<Duration> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

@@ -3,7 +3,6 @@
 #[cfg(feature = "cassandra")]
 mod cassandra;
 
-use std::env;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -14,6 +13,9 @@ use messenger_core::Store;
 use messenger_core::store::Measured;
 use messenger_memory::MemoryStore;
 use messenger_sqlite::SqliteStore;
+
+use crate::arguments::variables;
+use crate::auth::{AuthKind, is_on};
 
 /// The flags that choose a store and say where it is.
 #[derive(Args, Clone, Debug)]
@@ -83,13 +85,7 @@ impl StoreArguments {
         if self.kind.is_cassandra() {
             return Vec::new();
         }
-        let mut names: Vec<_> = env::vars_os()
-            .filter(|(_, value)| !value.is_empty())
-            .filter_map(|(name, _)| name.into_string().ok())
-            .filter(|name| name.starts_with("MESSENGER_CASSANDRA_"))
-            .collect();
-        names.sort_unstable();
-        names
+        variables("MESSENGER_CASSANDRA_")
     }
 }
 
@@ -132,11 +128,13 @@ pub(crate) fn refuse_ignored_flags(
 /// Returns such a flag and what it needs to have an effect.
 fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
     let &kind = matches.try_get_one::<StoreKind>("store").ok()??;
+    let auth = matches.try_get_one::<AuthKind>("auth").ok().flatten();
     let has_migrate = matches!(matches.try_get_one("migrate"), Ok(Some(true)));
     let needed = |name: &str| match name {
         "cassandra-replication" if !has_migrate => Some("--migrate"),
         "data" if kind != StoreKind::Sqlite => Some("--store sqlite"),
         name if !kind.is_cassandra() && is_for_cassandra(name) => Some("--store cassandra"),
+        name if !is_on(auth.copied()) && is_for_jwt(name) => Some("--auth jwt"),
         _ => None,
     };
     matches
@@ -144,6 +142,10 @@ fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
         .map(|id| id.as_str())
         .filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine))
         .find_map(|id| Some((id.to_owned(), needed(id)?)))
+}
+
+fn is_for_jwt(name: &str) -> bool {
+    name.starts_with("jw") || name.starts_with("max-user-")
 }
 
 fn is_for_cassandra(name: &str) -> bool {

@@ -15,13 +15,23 @@ fn the_help_is_in_groups_and_at_most_100_columns_wide() {
         &["-h"],
         &["generate", "--help"],
         &["health-check", "--help"],
+        #[cfg(feature = "jwt")]
+        &["token", "--help"],
     ] {
         let help = help(flags);
         let widest = help.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(100), "{flags:?}: {help}");
     }
     let help = help(&["--help"]);
-    let headings = ["Commands", "Options", "Network", "Store", "Limits", "Log"];
+    let headings = [
+        "Commands",
+        "Options",
+        "Network",
+        "Authentication",
+        "Store",
+        "Limits",
+        "Log",
+    ];
     for heading in headings {
         assert!(help.contains(&format!("\n{heading}:\n")), "{heading}");
     }

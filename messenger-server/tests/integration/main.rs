@@ -1,6 +1,8 @@
 //! Runs the program as people run it.
 
 mod arguments;
+#[cfg(feature = "jwt")]
+mod auth;
 mod client;
 mod generate;
 mod logging;

@@ -38,7 +38,7 @@ fn more_hosts_can_be_allowed() {
 
 #[test]
 fn on_other_addresses_any_host_is_answered_unless_some_are_named() {
-    let everywhere = ["--listen=0.0.0.0:0"];
+    let everywhere = ["--listen=0.0.0.0:0", "--auth=none"];
     let server = Server::start(&everywhere);
     let answer = get_with(&server, INBOX, "Host: chat.example");
     assert_eq!(answer.status, 200, "{}", answer.body);

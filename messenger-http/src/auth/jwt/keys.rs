@@ -36,6 +36,15 @@ use crate::auth::{AuthenticationError, invalid};
 #[derive(Clone)]
 pub struct Keys(Arc<Inner>);
 
+/// Two sets are equal if they have the same keys in the same order.
+impl PartialEq for Keys {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.keys == other.0.keys
+    }
+}
+
+impl Eq for Keys {}
+
 struct Inner {
     keys: Vec<Key>,
     verified: Cache<Box<str>, Arc<Claims>, ByLength>,
@@ -291,6 +300,24 @@ impl Key {
     fn has_signed(&self, token: &Token<'_>) -> bool {
         let verifier = (CRYPTO.verifier_factory)(&self.algorithm, &self.key);
         verifier.is_ok_and(|verifier| verifier.verify(token.signed(), token.signature()).is_ok())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        use DecodingKeyKind::{RsaModulusExponent as Rsa, SecretOrDer};
+        let is_same = match (self.key.kind(), other.key.kind()) {
+            (SecretOrDer(key), SecretOrDer(other)) => key == other,
+            (
+                Rsa { n, e },
+                Rsa {
+                    n: other_n,
+                    e: other_e,
+                },
+            ) => n == other_n && e == other_e,
+            _ => false,
+        };
+        is_same && self.algorithm == other.algorithm && self.kid == other.kid
     }
 }
 

@@ -1,30 +1,44 @@
-//! The tests of `tests/integration`, unchanged, on a real Cassandra: the program that cargo has built
-//! of them is run once more, and told where the node is.
+//! The tests of `tests/integration`, unchanged, on SQLite and on a real Cassandra: the program that
+//! cargo has built of them is run once more for each, and told where the store is.
 //!
-//! Without a Cassandra this is ignored with the reason, or fails if `MESSENGER_REQUIRE_CASSANDRA=1`.
+//! Without a Cassandra its run is ignored with the reason, or fails if `MESSENGER_REQUIRE_CASSANDRA=1`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use libtest_mimic::{Arguments, Failed};
+use libtest_mimic::{Arguments, Failed, Trial};
 use testkit::cassandra::Nodes;
 
 /// A test that no other crate's `integration` has.
 const LANDMARK: &str = "document::the_document_is_the_golden_one";
 
 fn main() {
-    let name = "the_integration_tests_pass_on_cassandra";
-    let trial = testkit::trial::with_shared(name, the_integration_tests_pass);
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit()
+    let trials = vec![
+        Trial::test("the_integration_tests_pass_on_sqlite", pass_on_sqlite),
+        testkit::trial::with_shared("the_integration_tests_pass_on_cassandra", pass_on_cassandra),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit()
 }
 
-fn the_integration_tests_pass(nodes: &Nodes) -> Result<(), Failed> {
+fn pass_on_sqlite() -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().to_str().ok_or("the path is not UTF-8")?;
+    pass_on(&format!("sqlite:{path}"))
+}
+
+fn pass_on_cassandra(nodes: &Nodes) -> Result<(), Failed> {
     let nodes = nodes.contact_points().join(",");
-    let url = format!("cassandra://{nodes}/messenger_http?replication=1&request_timeout=10s");
+    pass_on(&format!(
+        "cassandra://{nodes}/messenger_http?replication=1&request_timeout=10s"
+    ))
+}
+
+/// Runs the program of the integration tests on a store.
+fn pass_on(store: &str) -> Result<(), Failed> {
     let output = Command::new(integration_tests()?)
         .args(["--test-threads", "4"])
-        .env("MESSENGER_HTTP_TEST_CASSANDRA", url)
+        .env("MESSENGER_HTTP_TEST_STORE", store)
         .output()?;
     let (told, failed) = (
         String::from_utf8_lossy(&output.stdout),

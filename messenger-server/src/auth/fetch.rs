@@ -1,0 +1,144 @@
+//! Fetches a JWKS over HTTPS.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use messenger_http::jwt::Keys;
+use rustls::crypto::aws_lc_rs;
+use tokio::task::spawn_blocking;
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+
+use super::file;
+
+/// The greatest length of keys, in bytes.
+pub(super) const MAX_LEN: u64 = 1024 * 1024;
+
+/// The time in which keys must arrive. It is shorter than the time in which requests are answered.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The greatest number of redirects that are followed.
+const MAX_REDIRECTS: u32 = 3;
+
+/// The URL of a JWKS.
+#[derive(Clone, Debug)]
+pub(crate) struct Source(Uri);
+
+/// Parses the URL of a JWKS. On the way over HTTP, keys could be replaced, so it must be HTTPS unless
+/// it stays on this machine.
+pub(super) fn source(text: &str) -> Result<Source> {
+    let uri =
+        Uri::from_str(text).context("it must be a URL, such as https://id.example/jwks.json")?;
+    let host = uri.host().unwrap_or_default();
+    match uri.scheme_str() {
+        Some("https") if !host.is_empty() => Ok(Source(uri)),
+        Some("http") if matches!(host, "localhost" | "127.0.0.1" | "[::1]") => Ok(Source(uri)),
+        _ => bail!("it must begin with https://; http:// is for this machine only"),
+    }
+}
+
+/// Fetches keys.
+pub(super) type Fetch = Box<dyn Fn() -> BoxFuture<'static, Result<Keys>> + Send + Sync>;
+
+impl Source {
+    /// Returns a function that fetches the keys, from a host that is certified by an authority in this
+    /// file, or by one of Mozilla's.
+    pub(super) fn fetch(&self, ca: Option<&Path>) -> Result<Fetch> {
+        let roots = match ca {
+            Some(path) => authorities(path)?,
+            None => RootCerts::WebPki,
+        };
+        let tls = TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+            .build();
+        let agent = Agent::config_builder()
+            .https_only(self.0.scheme_str() == Some("https"))
+            .max_redirects(MAX_REDIRECTS)
+            .timeout_global(Some(TIMEOUT))
+            .tls_config(tls)
+            .build()
+            .new_agent();
+        let uri = self.0.clone();
+        Ok(Box::new(move || {
+            let (agent, uri) = (agent.clone(), uri.clone());
+            async move { spawn_blocking(move || get(&agent, &uri)).await? }.boxed()
+        }))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn get(agent: &Agent, uri: &Uri) -> Result<Keys> {
+    let fetch = || {
+        let mut response = agent.get(uri).call()?;
+        response
+            .body_mut()
+            .with_config()
+            .limit(MAX_LEN)
+            .read_to_string()
+    };
+    let json = fetch().with_context(|| format!("cannot fetch the keys of tokens from {uri}"))?;
+    let keys = Keys::from_jwks(&json)
+        .with_context(|| format!("the keys of tokens from {uri} are not accepted"))?;
+    ensure!(
+        !keys.has_secret(),
+        "the keys of tokens from {uri} are not accepted: a secret (kty oct) must not be published"
+    );
+    Ok(keys)
+}
+
+fn authorities(path: &Path) -> Result<RootCerts> {
+    let pem = file::read(path)?;
+    let mut authorities = Vec::new();
+    for item in parse_pem(&pem) {
+        match item.with_context(|| format!("{} is not valid PEM", path.display()))? {
+            PemItem::Certificate(authority) => authorities.push(authority),
+            _ => bail!("{} must have nothing but certificates", path.display()),
+        }
+    }
+    ensure!(
+        !authorities.is_empty(),
+        "{} has no certificate",
+        path.display()
+    );
+    Ok(authorities.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_over_https_or_from_this_machine() {
+        for url in [
+            "https://id.example/jwks.json",
+            "http://localhost:1/",
+            "http://127.0.0.1:8080/jwks",
+            "http://[::1]:8080/jwks",
+        ] {
+            assert!(source(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://id.example/jwks.json",
+            "http://localhost.evil.example/",
+            "ftp://id.example/",
+            "id.example",
+            "/jwks.json",
+            "",
+        ] {
+            assert!(source(url).is_err(), "{url}");
+        }
+    }
+}
