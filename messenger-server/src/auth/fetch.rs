@@ -118,7 +118,111 @@ fn authorities(path: &Path) -> Result<RootCerts> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
+    use rcgen::CertifiedKey;
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, StreamOwned};
+    use tempfile::NamedTempFile;
+
     use super::*;
+
+    /// A host with a certificate, which is its own authority.
+    struct Host {
+        url: String,
+        authority: NamedTempFile,
+    }
+
+    impl Host {
+        /// Starts a host that answers each request so.
+        fn start(name: &str, response: String) -> Self {
+            let CertifiedKey { cert, signing_key } =
+                rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+            let mut authority = NamedTempFile::new().unwrap();
+            authority.write_all(cert.pem().as_bytes()).unwrap();
+            let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+            let crypto = Arc::new(aws_lc_rs::default_provider());
+            let config = ServerConfig::builder_with_provider(crypto)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![cert.der().clone()], key)
+                .unwrap();
+            let config = Arc::new(config);
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                    let mut stream = StreamOwned::new(connection, stream.unwrap());
+                    // A client that does not trust the host leaves.
+                    if stream.read(&mut [0; 4096]).is_ok() {
+                        let _ = stream.write_all(response.as_bytes());
+                    }
+                }
+            });
+            Self {
+                url: format!("https://localhost:{port}/jwks.json"),
+                authority,
+            }
+        }
+
+        fn with_keys(name: &str) -> Self {
+            let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+            let jwk = format!(r#"{{"kty": "OKP", "crv": "Ed25519", "x": "{x}"}}"#);
+            let len = jwk.len();
+            let head = "HTTP/1.1 200 OK\r\nConnection: close";
+            Self::start(
+                name,
+                format!("{head}\r\nContent-Length: {len}\r\n\r\n{jwk}"),
+            )
+        }
+
+        async fn fetch(&self, authority: Option<&NamedTempFile>) -> Result<Keys> {
+            let authority = authority.map(NamedTempFile::path);
+            source(&self.url).unwrap().fetch(authority).unwrap()().await
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_come_from_a_certified_host_only() {
+        let host = Host::with_keys("localhost");
+        assert!(host.fetch(Some(&host.authority)).await.is_ok());
+        let other = Host::with_keys("other.example");
+        for (host, authority) in [
+            (&host, None),
+            (&host, Some(&other.authority)),
+            (&other, Some(&other.authority)),
+        ] {
+            let error = format!("{:#}", host.fetch(authority).await.unwrap_err());
+            assert!(error.contains("certificate"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_a_host_without_a_certificate_is_not_followed() {
+        let location = "Location: http://127.0.0.1:1/jwks.json";
+        let response = format!("HTTP/1.1 302 Found\r\n{location}\r\nContent-Length: 0\r\n\r\n");
+        let host = Host::start("localhost", response);
+        let error = host.fetch(Some(&host.authority)).await.unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("https only"), "{error}");
+    }
+
+    #[test]
+    fn authorities_are_certificates() {
+        for text in [
+            "",
+            "x",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ] {
+            let mut file = NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let source = source("https://id.example/").unwrap();
+            assert!(source.fetch(Some(file.path())).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn keys_come_over_https_or_from_this_machine() {
