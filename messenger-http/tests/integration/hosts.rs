@@ -282,7 +282,7 @@ async fn carries_the_base_path(base: &str, is_removed: bool) {
         assert_eq!(response.status(), 200, "{root}");
     }
 
-    for (page, count) in [("/docs", 5), ("/chat/", 4)] {
+    for (page, count) in [("/docs", 5), ("/chat/", 5)] {
         let html = body(ok(&format!("{base}{page}")).await).await;
         let files = html.split('"').filter(|part| part.starts_with(base));
         let files: Vec<_> = files.filter(|part| *part != base).collect();
