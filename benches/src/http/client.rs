@@ -76,16 +76,16 @@ pub(super) enum Requests {
     /// The same one again and again.
     Same(Vec<u8>),
     /// Each one only once.
-    New(New),
+    New(Created),
 }
 
 /// Requests that are created before they are sent.
-pub(super) struct New {
+pub(super) struct Created {
     create: Box<dyn Fn() -> Result<Vec<u8>> + Send + Sync>,
     prepared: Mutex<Vec<Vec<u8>>>,
 }
 
-impl New {
+impl Created {
     pub(super) fn new(create: impl Fn() -> Result<Vec<u8>> + Send + Sync + 'static) -> Self {
         Self {
             create: Box::new(create),
@@ -94,9 +94,9 @@ impl New {
     }
 }
 
-impl fmt::Debug for New {
+impl fmt::Debug for Created {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("New")
+        f.write_str("Created")
     }
 }
 

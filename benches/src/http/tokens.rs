@@ -13,7 +13,7 @@ use messenger_http::jwt::{Accepted, JwtAuthentication, Keys};
 use serde_json::json;
 
 use super::CONNECTIONS;
-use super::client::{Exchange, New, Requests, Response};
+use super::client::{Created, Exchange, Requests, Response};
 use super::messenger::Messenger;
 use crate::pair::Pair;
 
@@ -49,7 +49,7 @@ pub(super) async fn pairs(messenger: &Messenger) -> Result<Vec<Pair>> {
         let expected = Response::fetch(server.address(), &request).await?;
         let exchange = |requests| Exchange::new(Arc::clone(&server), requests, &expected);
         let same = exchange(Requests::Same(request));
-        let new = exchange(Requests::New(New::new(move || signing.request())));
+        let new = exchange(Requests::New(Created::new(move || signing.request())));
         for (name, subject, goal) in [
             (format!("http/token/{name}"), same, Some(GOAL)),
             // A token is verified once. This is the cost of that.
