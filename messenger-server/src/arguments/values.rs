@@ -36,6 +36,7 @@ pub(super) fn at_least_one(text: &str) -> Result<usize> {
         .context(AT_LEAST_ONE)
 }
 
+#[cfg(feature = "jwt")]
 pub(crate) fn per_second(text: &str) -> Result<NonZero<u32>> {
     text.parse().ok().context(AT_LEAST_ONE)
 }
