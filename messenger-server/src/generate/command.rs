@@ -42,9 +42,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
 
-    /// Number of concurrent writes.
-    #[arg(long, default_value_t = 64, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
+    /// Number of concurrent writes (by default 512 on SQLite, which shares a transaction between them,
+    /// otherwise 64).
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: Option<u16>,
 
     #[command(flatten)]
     store: StoreArguments,
@@ -62,7 +63,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<()> {
     let messenger = Messenger::new(arguments.store.open().await?);
     let _ = write!(io::stdout(), "{}", arguments.description(&plan));
     let mut progress = Progress::new(plan.sizes().messages);
-    let concurrency = arguments.concurrency.into();
+    let concurrency = arguments.concurrency().into();
     generate(&messenger, &plan, concurrency, || progress.advance())
         .await
         .context("interrupted; run it again with the same flags to continue")?;
@@ -83,7 +84,19 @@ impl Arguments {
             until <= Timestamp::now(),
             "--until must not lie in the future"
         );
-        Plan::new(sizes, self.seed, until)
+        let plan = Plan::new(sizes, self.seed, until)?;
+        Ok(match self.store.kind {
+            // The messages of one conversation lie in the same pages, so a transaction writes few.
+            StoreKind::Sqlite => plan.with_interleaved(1),
+            _ => plan,
+        })
+    }
+
+    fn concurrency(&self) -> u16 {
+        self.concurrency.unwrap_or(match self.store.kind {
+            StoreKind::Sqlite => 512,
+            _ => 64,
+        })
     }
 
     /// Says what is generated, and how to generate the same on another day.

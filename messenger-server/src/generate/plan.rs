@@ -48,6 +48,7 @@ pub struct Plan {
     sizes: Sizes,
     seed: u64,
     until: Timestamp,
+    interleaved: usize,
     pairs: Vec<[u64; 2]>,
 }
 
@@ -64,8 +65,17 @@ impl Plan {
             sizes,
             seed,
             until,
+            interleaved: 256,
             pairs,
         })
+    }
+
+    /// Sets how many conversations are written at a time (default 256, so that the writes spread over
+    /// the partitions of a store; at least 1).
+    #[must_use]
+    pub fn with_interleaved(mut self, conversations: usize) -> Self {
+        self.interleaved = conversations.max(1);
+        self
     }
 
     /// Returns the sizes.
@@ -86,13 +96,14 @@ impl Plan {
 
     /// Returns the messages.
     ///
-    /// A conversation's newest message comes first, then the others from the oldest on. A few
-    /// hundred conversations are interleaved, so that the writes spread over a store's partitions.
+    /// A conversation's newest message comes first, then the others from the oldest on. Some
+    /// conversations are interleaved: see [`with_interleaved`](Self::with_interleaved).
     pub fn messages(&self) -> impl Iterator<Item = Import> + Send + use<> {
         let plan = self.clone();
         let conversations =
             (0..plan.pairs.len()).map(move |index| newest_first(plan.conversation(index)));
         Interleaved {
+            at_a_time: self.interleaved,
             active: VecDeque::new(),
             waiting: conversations,
         }
@@ -220,12 +231,9 @@ fn newest_first(conversation: Conversation) -> impl Iterator<Item = Import> + Se
 /// Takes some conversations at a time, and one message of each in turn.
 #[derive(Debug)]
 struct Interleaved<C, I> {
+    at_a_time: usize,
     active: VecDeque<C>,
     waiting: I,
-}
-
-impl<C, I> Interleaved<C, I> {
-    const AT_A_TIME: usize = 256;
 }
 
 impl<C: Iterator<Item = Import>, I: Iterator<Item = C>> Iterator for Interleaved<C, I> {
@@ -233,7 +241,7 @@ impl<C: Iterator<Item = Import>, I: Iterator<Item = C>> Iterator for Interleaved
 
     fn next(&mut self) -> Option<Import> {
         loop {
-            let missing = Self::AT_A_TIME - self.active.len();
+            let missing = self.at_a_time - self.active.len();
             self.active.extend(self.waiting.by_ref().take(missing));
             let mut conversation = self.active.pop_front()?;
             if let Some(message) = conversation.next() {
