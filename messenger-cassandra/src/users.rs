@@ -3,8 +3,9 @@
 //! Users who share a token stand in the order of their ids, so a page may end between them.
 
 use messenger_core::{Error, UserId};
+use scylla::SerializeRow;
 use scylla::response::query_result::QueryRowsResult;
-use scylla::{DeserializeRow, SerializeRow};
+use uuid::Uuid;
 
 use crate::error;
 use crate::session::Db;
@@ -25,10 +26,8 @@ struct Beside<'a> {
     user_id: &'a str,
 }
 
-#[derive(DeserializeRow)]
-struct Stored<'a> {
-    user_id: &'a str,
-}
+/// A user, and the static columns, which every read of the table selects.
+type Row<'a> = (&'a str, Option<Uuid>, Option<i64>);
 
 pub(crate) async fn page(
     db: &Db,
@@ -53,10 +52,10 @@ pub(crate) async fn page(
 }
 
 fn decode(read: &QueryRowsResult) -> Result<Vec<UserId>, Error> {
-    let rows = read.rows::<Stored<'_>>().map_err(error::undecodable)?;
+    let rows = read.rows::<Row<'_>>().map_err(error::undecodable)?;
     rows.map(|row| {
-        let row = row.map_err(error::undecodable_row)?;
-        UserId::new(row.user_id)
+        let (user_id, ..) = row.map_err(error::undecodable_row)?;
+        UserId::new(user_id)
             .map_err(|source| error::corrupt("a stored user id is not valid", source))
     })
     .collect()
