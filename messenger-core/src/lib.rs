@@ -2,8 +2,9 @@
 //!
 //! A service creates one [`Messenger`] over a [`Store`] and can send, edit and unsend messages, read
 //! histories and inboxes page by page at a constant cost, move read markers, and catch up without
-//! missing anything. `messenger-memory` is a store for tests and trials, `messenger-cassandra` one
-//! for what outgrows a machine; `messenger-http` serves the same calls over HTTP.
+//! missing anything. `messenger-sqlite` is a durable store on one machine, `messenger-cassandra` one
+//! for what outgrows it, and `messenger-memory` one for tests and trials; `messenger-http` serves the
+//! same calls over HTTP.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -83,6 +84,8 @@
 //! | settled | a position below which nothing new can appear in a log |
 //! | settle time | how long after its log key was made a change may still become visible elsewhere |
 //! | late send | a keyed send that is repeated so late that readers have caught up beyond its id; it gets a fresh log key |
+//! | actor | a messenger that acts as one user, and does only what that user may do |
+//! | policy | a hook that may refuse the writes of actors |
 //! | import | a message with a past timestamp; it does not appear in catch-up |
 //!
 //! # Catching up

@@ -1,6 +1,7 @@
 //! A client that does as little as possible: it writes prepared bytes, and reads until a response is
 //! complete. It parses only the length of the body.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,11 @@ use tokio::net::TcpStream;
 use super::server::ServerThread;
 use crate::pair::Workload;
 
-/// Sends the same request again and again, on connections that are kept open.
+/// Sends requests, one after the other, on connections that are kept open.
 #[derive(Debug)]
 pub(super) struct Exchange {
     server: Arc<ServerThread>,
-    request: Vec<u8>,
+    requests: Requests,
     expected: Response,
     /// Connections that no run uses.
     idle: Mutex<Vec<Connection>>,
@@ -27,10 +28,10 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Creates an exchange whose responses must have the status and lengths of the expected one.
-    pub(super) fn new(server: Arc<ServerThread>, request: Vec<u8>, expected: &Response) -> Self {
+    pub(super) fn new(server: Arc<ServerThread>, requests: Requests, expected: &Response) -> Self {
         Self {
             server,
-            request,
+            requests,
             expected: expected.clone(),
             idle: Mutex::default(),
         }
@@ -52,7 +53,13 @@ impl Exchange {
     }
 
     async fn exchange(&self, connection: &mut Connection) -> Result<()> {
-        connection.exchange(&self.request).await?;
+        match &self.requests {
+            Requests::Same(request) => connection.exchange(request).await?,
+            Requests::New(new) => {
+                let request = new.prepared.lock().pop().context("not prepared")?;
+                connection.exchange(&request).await?;
+            }
+        }
         let response = &connection.response;
         ensure!(
             response.is_like(&self.expected),
@@ -63,8 +70,48 @@ impl Exchange {
     }
 }
 
+/// The requests of an exchange.
+#[derive(Debug)]
+pub(super) enum Requests {
+    /// The same one again and again.
+    Same(Vec<u8>),
+    /// Each one only once.
+    New(New),
+}
+
+/// Requests that are created before they are sent.
+pub(super) struct New {
+    create: Box<dyn Fn() -> Result<Vec<u8>> + Send + Sync>,
+    prepared: Mutex<Vec<Vec<u8>>>,
+}
+
+impl New {
+    pub(super) fn new(create: impl Fn() -> Result<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Self {
+            create: Box::new(create),
+            prepared: Mutex::default(),
+        }
+    }
+}
+
+impl fmt::Debug for New {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("New")
+    }
+}
+
 #[async_trait]
 impl Workload for Exchange {
+    async fn prepare(&self, times: u64) -> Result<()> {
+        if let Requests::New(new) = &self.requests {
+            for _ in 0..times {
+                let request = (new.create)()?;
+                new.prepared.lock().push(request);
+            }
+        }
+        Ok(())
+    }
+
     async fn run(&self, times: u64) -> Result<()> {
         let mut connection = self.connection().await?;
         for _ in 0..times {

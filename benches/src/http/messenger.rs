@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use futures_util::FutureExt as _;
 use messenger_core::{Message, UserId};
-use messenger_http::{MessengerService, ServerConfig, ServiceConfig, serve};
+use messenger_http::{Access, MessengerService, ServerConfig, ServiceConfig, serve};
 use messenger_memory::MemoryStore;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -25,22 +25,34 @@ const INBOX: usize = 300;
 #[derive(Debug)]
 pub(super) struct Messenger {
     pub(super) server: Arc<ServerThread>,
+    store: Arc<MemoryStore>,
     reader: UserId,
     newest: Message,
 }
 
 impl Messenger {
     pub(super) async fn start() -> Result<Self> {
-        let (store, interval) = (Arc::default(), Duration::from_secs(1));
+        let (store, interval) = (Arc::<MemoryStore>::default(), Duration::from_secs(1));
         let (_, messages) = fill::inbox(&store, "reader", ids(INBOX, interval)).await?;
         let received = messages.into_iter().next_back();
         let (_, messages) = fill::history(&store, HISTORY, interval, Order::OldestFirst).await?;
         let newest = messages.into_iter().next_back();
         Ok(Self {
-            server: Arc::new(start(store).await?),
+            server: Arc::new(start(Arc::clone(&store), Access::Trusted).await?),
+            store,
             reader: received.context("no inbox")?.receiver_id().clone(),
             newest: newest.context("no history")?,
         })
+    }
+
+    /// Starts another server with the same history, for callers with a credential.
+    pub(super) async fn start_another(&self, access: Access) -> Result<ServerThread> {
+        start(Arc::clone(&self.store), access).await
+    }
+
+    /// Returns a user who may read the history.
+    pub(super) fn participant(&self) -> &UserId {
+        self.newest.sender_id()
     }
 
     /// Requests the first page of the history.
@@ -83,10 +95,11 @@ fn get(path: impl Display) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
-async fn start(store: Arc<MemoryStore>) -> Result<ServerThread> {
+async fn start(store: Arc<MemoryStore>, access: Access) -> Result<ServerThread> {
     let recorder = recorder()?;
     let render = recorder.clone();
-    let config = ServiceConfig::default().with_metrics(move || render.render());
+    let mut config = ServiceConfig::default().with_metrics(move || render.render());
+    config.access = access;
     let messenger = messenger_core::Messenger::new(store);
     let service = MessengerService::with_config(messenger, config);
     ServerThread::spawn("messenger-server", |listener, stop| async move {

@@ -12,13 +12,14 @@ mod bare;
 mod client;
 mod messenger;
 mod server;
+mod tokens;
 
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 
 use crate::pair::Pair;
-use client::{Exchange, Response};
+use client::{Exchange, Requests, Response};
 use messenger::Messenger;
 use server::ServerThread;
 
@@ -47,6 +48,7 @@ pub async fn pairs() -> Result<Vec<Pair>> {
         let pair = Pair::new(format!("http/{name}"), subject, baseline);
         pairs.push(pair.with_concurrency([CONNECTIONS]).with_goal(goal));
     }
+    pairs.extend(tokens::pairs(&messenger).await?);
     Ok(pairs)
 }
 
@@ -57,7 +59,7 @@ async fn exchanges(server: &Arc<ServerThread>, request: Vec<u8>) -> Result<[Exch
     let head = response.head();
     ensure!(head.starts_with("HTTP/1.1 2"), "unexpected: {head}");
     let bare = Arc::new(bare::start(&response).await?);
-    let exchange = |server| Exchange::new(server, request.clone(), &response);
+    let exchange = |server| Exchange::new(server, Requests::Same(request.clone()), &response);
     Ok([exchange(Arc::clone(server)), exchange(bare)])
 }
 
@@ -69,6 +71,7 @@ mod tests {
     async fn every_pair_runs() {
         for pair in pairs().await.unwrap() {
             for workload in [&pair.subject, &pair.baseline] {
+                workload.prepare(6).await.unwrap();
                 tokio::try_join!(workload.run(3), workload.run(3)).expect(&pair.name);
                 assert!(workload.server_time().is_some_and(|time| !time.is_zero()));
             }
@@ -132,7 +135,7 @@ mod tests {
         let address = messenger.server.address();
         let other = Response::fetch(address, &messenger.health()).await.unwrap();
         let server = Arc::clone(&messenger.server);
-        let exchange = Exchange::new(server, messenger.history(), &other);
+        let exchange = Exchange::new(server, Requests::Same(messenger.history()), &other);
         assert!(exchange.once().await.is_err());
     }
 }

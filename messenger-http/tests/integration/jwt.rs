@@ -551,7 +551,7 @@ fn what_is_not_a_signed_token_is_refused() {
             assert_refused(&token, ask(&authentication, &token).await, reason);
         }
         let long = HS256.token(&claims_with("more", json!("x".repeat(9 * 1024))));
-        assert_refused("9 KiB", ask(&authentication, &long).await, "8 KiB");
+        assert_refused("9 KiB", ask(&authentication, &long).await, "8192 bytes");
         let almost = HS256.token(&claims_with("more", json!("x".repeat(5 * 1024))));
         assert!(ask(&authentication, &almost).await.is_ok());
     });

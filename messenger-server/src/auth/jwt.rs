@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use messenger_core::UserId;
 use messenger_http::Access;
@@ -72,12 +72,12 @@ impl JwtArguments {
     }
 
     pub(super) async fn access(&self) -> Result<Access> {
-        let accepted = |value: &Option<String>| match value {
-            Some(value) => Accepted::only(value),
-            None => Accepted::Any,
+        let accepted = |value: &Option<String>, any| match any {
+            true => Accepted::Any,
+            false => Accepted::OneOf(value.iter().cloned().collect()),
         };
-        let issuers = accepted(&self.claims.issuer);
-        let audiences = accepted(&self.claims.audience);
+        let issuers = accepted(&self.claims.issuer, self.any_issuer);
+        let audiences = accepted(&self.claims.audience, self.any_audience);
         Ok(match (&self.keys, &self.url) {
             (_, Some(source)) => {
                 let keys = UrlKeys::open(source.fetch(self.ca.as_deref())?).await;
@@ -87,8 +87,7 @@ impl JwtArguments {
                 let keys = FileKeys::open(path).await?;
                 Access::authenticated(JwtAuthentication::new(keys, issuers, audiences))
             }
-            // Refused by `complaint`.
-            (None, None) => Access::Trusted,
+            (None, None) => bail!("there are no keys"),
         })
     }
 

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER as CRYPTO;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
-use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use serde_json::Value;
@@ -176,7 +177,7 @@ impl Keys {
                 (Some(kid), Some(named)) => kid == named,
                 _ => true,
             };
-            is_named && key.algorithm_name() == Some(token.algorithm())
+            is_named && token.algorithm() == Some(key.algorithm)
         })
     }
 }
@@ -213,7 +214,7 @@ impl Key {
         kid: Option<String>,
         key: DecodingKey,
     ) -> Result<Self, InvalidKeys> {
-        check(algorithm, &key).map_err(|problem| InvalidKeys(problem.into()))?;
+        check(algorithm, &key)?;
         Ok(Self {
             algorithm,
             kid,
@@ -244,8 +245,8 @@ impl Key {
         };
         let key = key.map_err(|_| InvalidKeys("the PEM is not a valid public key".into()))?;
         let algorithm = match key.family() {
-            jsonwebtoken::AlgorithmFamily::Ed => Algorithm::EdDSA,
-            jsonwebtoken::AlgorithmFamily::Ec => Algorithm::ES256,
+            AlgorithmFamily::Ed => Algorithm::EdDSA,
+            AlgorithmFamily::Ec => Algorithm::ES256,
             _ => Algorithm::RS256,
         };
         Self::new(algorithm, None, key)
@@ -280,17 +281,6 @@ impl Key {
         let key = DecodingKey::from_jwk(&jwk)
             .map_err(|_| InvalidKeys("a key is not a valid JWK".into()))?;
         Self::new(algorithm, jwk.common.key_id, key).map(Some)
-    }
-
-    /// Returns the name of the algorithm in the header of tokens.
-    fn algorithm_name(&self) -> Option<&'static str> {
-        match self.algorithm {
-            Algorithm::HS256 => Some("HS256"),
-            Algorithm::EdDSA => Some("EdDSA"),
-            Algorithm::ES256 => Some("ES256"),
-            Algorithm::RS256 => Some("RS256"),
-            _ => None,
-        }
     }
 
     /// Verifies the signature of a token with the algorithm of the key.
@@ -332,28 +322,37 @@ impl fmt::Debug for Key {
 }
 
 /// Checks that a key is one for this algorithm, and strong enough.
-fn check(algorithm: Algorithm, key: &DecodingKey) -> Result<(), &'static str> {
+fn check(algorithm: Algorithm, key: &DecodingKey) -> Result<(), InvalidKeys> {
     let len = key.try_get_as_bytes().map_or(0, <[u8]>::len);
-    match algorithm {
-        Algorithm::HS256 if len < MIN_SECRET_LEN => {
-            Err("a secret must have at least 32 bytes: openssl rand -hex 32 prints one")
-        }
-        Algorithm::EdDSA if len != ED25519_LEN => Err("a key is not one on Ed25519"),
-        Algorithm::ES256 if len != P256_LEN => Err("a key is not one on P-256"),
-        Algorithm::RS256 if !matches!(rsa_bits(key), Some(2048..=8192)) => {
-            Err("an RSA key must have 2048 to 8192 bits")
-        }
-        _ => Ok(()),
-    }
+    let problem = match algorithm {
+        Algorithm::HS256 if len < MIN_SECRET_LEN => format!(
+            "a secret must have at least {MIN_SECRET_LEN} bytes: openssl rand -hex {MIN_SECRET_LEN} \
+             prints one"
+        )
+        .into(),
+        Algorithm::EdDSA if len != ED25519_LEN => "a key is not one on Ed25519".into(),
+        Algorithm::ES256 if len != P256_LEN => "a key is not one on P-256".into(),
+        Algorithm::RS256 if !rsa_bits(key).is_some_and(|bits| RSA_BITS.contains(&bits)) => format!(
+            "an RSA key must have {} to {} bits",
+            RSA_BITS.start(),
+            RSA_BITS.end()
+        )
+        .into(),
+        _ => return Ok(()),
+    };
+    Err(InvalidKeys(problem))
 }
 
-/// RFC 7518, section 3.2.
+/// The length of the shortest secret, in bytes (RFC 7518, section 3.2).
 const MIN_SECRET_LEN: usize = 32;
 
 const ED25519_LEN: usize = 32;
 
-/// An uncompressed point.
+/// The length of an uncompressed point.
 const P256_LEN: usize = 65;
+
+/// The lengths of RSA keys, of RFC 7518, section 3.3, up to what can be verified.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 const PEM_BEGIN: &str = "-----BEGIN ";
 

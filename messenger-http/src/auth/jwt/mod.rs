@@ -48,7 +48,7 @@ use async_trait::async_trait;
 use http::request::Parts;
 use messenger_core::Timestamp;
 
-use super::{Authenticate, AuthenticationError, Identity, bearer_token, invalid};
+use super::{Authenticate, AuthenticationError, Identity, bearer_token};
 use claims::Claims;
 use token::Token;
 
@@ -107,7 +107,8 @@ impl Authenticate for JwtAuthentication {
     async fn authenticate(&self, request: &Parts) -> Result<Identity, AuthenticationError> {
         let token = bearer_token(&request.headers)?;
         if token.len() > MAX_TOKEN_LEN {
-            return Err(invalid("The token has more than 8 KiB"));
+            let reason = format!("The token has more than {MAX_TOKEN_LEN} bytes");
+            return Err(AuthenticationError::Invalid(reason.into()));
         }
         let claims = self.verify(token).await?;
         claims.check(Timestamp::now(), &self.issuers, &self.audiences)?;

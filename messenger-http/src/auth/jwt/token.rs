@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use crate::auth::{AuthenticationError, invalid};
@@ -14,7 +15,7 @@ pub(super) struct Token<'a> {
     signed: &'a [u8],
     payload: &'a str,
     signature: Vec<u8>,
-    algorithm: String,
+    algorithm: Option<Algorithm>,
     kid: Option<String>,
 }
 
@@ -39,7 +40,7 @@ impl<'a> Token<'a> {
             return Err(invalid("The typ of the token must be JWT or at+jwt"));
         }
         let algorithm = match header.remove("alg") {
-            Some(Value::String(algorithm)) => algorithm,
+            Some(Value::String(algorithm)) => algorithm.parse().ok(),
             _ => return Err(invalid("The token names no algorithm")),
         };
         let kid = match header.remove("kid") {
@@ -71,9 +72,10 @@ impl<'a> Token<'a> {
         &self.signature
     }
 
-    /// Returns the name of the algorithm that the token claims to be signed with.
-    pub(super) fn algorithm(&self) -> &str {
-        &self.algorithm
+    /// Returns the algorithm that the token claims to be signed with, if there is one of this name.
+    /// `none` is none.
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
     }
 
     /// Returns the id of the key that the token claims to be signed with.
