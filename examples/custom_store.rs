@@ -36,7 +36,7 @@ struct MapStore {
 #[derive(Debug, Default)]
 struct Tables {
     chats: HashMap<ConversationId, Chat>,
-    inboxes: HashMap<UserId, Inbox>,
+    inboxes: BTreeMap<UserId, Inbox>,
     keys: HashMap<(UserId, IdempotencyKey), Claim>,
 }
 
@@ -172,6 +172,13 @@ impl Store for MapStore {
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         let tables = self.tables.lock();
         Ok(tables.chats.get(&id).map(|chat| chat.conversation.clone()))
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        let tables = self.tables.lock();
+        let after = after.map_or(Unbounded, Excluded);
+        let users = tables.inboxes.range::<UserId, _>((after, Unbounded));
+        Ok(users.take(limit).map(|(user, _)| user.clone()).collect())
     }
 
     /// Counts what others sent and did not unsend (rule 15).

@@ -39,6 +39,7 @@ mod session;
 mod statements;
 #[cfg(feature = "tls")]
 mod tls;
+mod users;
 mod window;
 mod write;
 
@@ -289,6 +290,11 @@ impl Store for CassandraStore {
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         self.read("conversation", conversations::conversation(self.db(), id))
+            .await
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        self.read("users", users::page(self.db(), after, limit))
             .await
     }
 

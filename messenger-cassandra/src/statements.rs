@@ -150,6 +150,13 @@ statements! {
     entries_first = concat!(entry!(), " LIMIT :count");
     /// When anything in an inbox was changed last.
     stamp = "SELECT DISTINCT latest, imported FROM {}.inbox_heads WHERE user_id = :user_id";
+    /// The partitions of `inbox_heads` in the order of their tokens.
+    users_first = "SELECT DISTINCT user_id, latest, imported FROM {}.inbox_heads LIMIT :count";
+    users_after = "SELECT DISTINCT user_id, latest, imported FROM {}.inbox_heads \
+        WHERE token(user_id) > token(:user_id) LIMIT :count";
+    /// The users who share a token: it is a hash, and names can be chosen so that it is equal.
+    users_beside = "SELECT DISTINCT user_id, latest, imported FROM {}.inbox_heads \
+        WHERE token(user_id) = token(:user_id)";
     recency_newest = index!("inbox_recency", "<", "DESC");
     recency_oldest = index!("inbox_recency", ">", "ASC");
     changes_newer = index!("inbox_changes", ">", "ASC");

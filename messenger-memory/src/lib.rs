@@ -29,7 +29,8 @@
 //! lock for each bucket, so a call waits for another one only if both are about the same conversation
 //! or user, or about two that share a bucket of 32. A page copies its rows under one such lock, which
 //! other pages share. A write holds the lock of its conversation until all views are up to date, and
-//! takes those of the two inboxes within it, one after the other. So a reader who finds a message in
+//! takes those of the two inboxes within it, one after the other; a user's first message also takes the
+//! lock of the list of users. So a reader who finds a message in
 //! a history also finds it in both inboxes. No lock is held across an await.
 
 mod history;
@@ -37,6 +38,8 @@ mod idempotency;
 mod inbox;
 mod merge;
 
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -58,6 +61,8 @@ use inbox::Inbox;
 pub struct MemoryStore {
     histories: HashMap<ConversationId, History>,
     inboxes: HashMap<UserId, Inbox>,
+    /// The users who have an inbox, in order.
+    users: Mutex<BTreeSet<UserId>>,
     keys: Mutex<Keys>,
     options: MemoryOptions,
 }
@@ -117,10 +122,11 @@ impl MemoryStore {
     /// Brings both inboxes up to date. The caller holds the lock of the history.
     fn relist(&self, relisted: &Relisted) {
         for user in relisted.now.conversation.participants() {
-            self.inboxes
-                .entry_sync(user.clone())
-                .or_default()
-                .relist(relisted);
+            let mut inbox = self.inboxes.entry_sync(user.clone()).or_insert_with(|| {
+                self.users.lock().insert(user.clone());
+                Inbox::default()
+            });
+            inbox.relist(relisted);
         }
     }
 }
@@ -220,6 +226,16 @@ impl Store for MemoryStore {
         let listing = |_: &_, history: &History| history.listing();
         let listing = self.histories.read_sync(&id, listing).flatten();
         Ok(listing.map(|listing| listing.conversation.clone()))
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        let users = self.users.lock();
+        let after = after.map_or(Unbounded, Excluded);
+        Ok(users
+            .range::<UserId, _>((after, Unbounded))
+            .take(limit)
+            .cloned()
+            .collect())
     }
 
     async fn unread(

@@ -19,18 +19,21 @@
 //! - `logging`, `metrics`, `signals`: one concern each.
 //! - `demo`: test data for `--demo`.
 //! - [`generate`]: the generator of test data, and the subcommand.
-//! - `backup`: the subcommand that copies the SQLite store.
+//! - `backup`: the subcommand that copies the file of the SQLite store.
+//! - `copy`: the subcommand that moves everything from one store to another.
 //! - `health_check`: the subcommand that asks a running server whether it is ready.
 
 mod arguments;
 mod auth;
 mod backup;
+mod copy;
 mod demo;
 pub mod generate;
 mod health_check;
 mod logging;
 mod metrics;
 mod report;
+mod retry;
 mod serve;
 mod signals;
 mod store;
@@ -48,6 +51,7 @@ pub async fn run() -> ExitCode {
     match arguments.command {
         None => serve::run(&arguments.serve).await,
         Some(Command::Generate(arguments)) => report::exit_code(generate::run(&arguments).await),
+        Some(Command::Copy(arguments)) => report::exit_code(copy::run(&arguments).await),
         Some(Command::Backup(arguments)) => report::exit_code(backup::run(&arguments).await),
         Some(Command::HealthCheck(listen)) => {
             report::exit_code(health_check::run(&listen.address).await)

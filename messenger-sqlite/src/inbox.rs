@@ -162,3 +162,23 @@ pub(crate) fn entry(
     let mut rows = statement.query(params![conversation.as_uuid(), user.as_str()])?;
     rows.next()?.map(|row| entry_of(row, user)).transpose()
 }
+
+/// Returns users in the order of their ids. Each is one step of the primary key, so that a user with
+/// many conversations costs no more than one with a single one.
+pub(crate) fn users(
+    connection: &Connection,
+    after: Option<&UserId>,
+    limit: usize,
+) -> Result<Vec<UserId>> {
+    let mut next = connection
+        .prepare_cached("SELECT user FROM inbox WHERE user > ?1 ORDER BY user LIMIT 1")?;
+    let mut users: Vec<UserId> = Vec::new();
+    while users.len() < limit {
+        // No user id is empty, so all of them come after the empty text.
+        let after = users.last().or(after).map_or("", UserId::as_str);
+        let mut rows = next.query(params![after])?;
+        let Some(row) = rows.next()? else { break };
+        users.push(row.user_id("user")?);
+    }
+    Ok(users)
+}

@@ -272,6 +272,13 @@ impl Store for SqliteStore {
         read.map_err(|error| error.with_operation("conversation"))
     }
 
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        let after = after.cloned();
+        let read = move |connection: &_| inbox::users(connection, after.as_ref(), limit);
+        let read = self.readers.read(read).await;
+        read.map_err(|error| error.with_operation("users"))
+    }
+
     async fn unread(
         &self,
         conversation: ConversationId,

@@ -155,6 +155,15 @@ impl<S: Store> Wrap for CheckedStore<S> {
         named("conversation", self.store.conversation(id).await)
     }
 
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        let users = named("users", self.store.users(after, limit).await)?;
+        if users.len() > limit {
+            let message = format!("it returned {} users for a limit of {limit}", users.len());
+            return Err(wrong("users", message));
+        }
+        Ok(users)
+    }
+
     async fn unread(
         &self,
         conversation: ConversationId,

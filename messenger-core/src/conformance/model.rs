@@ -60,6 +60,16 @@ impl Model {
         first_of_each.into_values().map(Conversation::of).collect()
     }
 
+    /// See [`Store::users`]. In the order of their ids.
+    pub fn users(&self, after: Option<&UserId>, limit: usize) -> Vec<UserId> {
+        let conversations = self.conversations();
+        let participants = conversations.iter().flat_map(Conversation::participants);
+        let users: BTreeSet<_> = participants
+            .filter(|&user| after.is_none_or(|after| user > after))
+            .collect();
+        users.into_iter().take(limit).cloned().collect()
+    }
+
     /// Returns all messages of a conversation, oldest first.
     pub fn messages(&self, conversation: ConversationId) -> Vec<Message> {
         let mut greatest = BTreeMap::<MessageId, &Message>::new();
@@ -300,6 +310,10 @@ impl Store for ModelStore {
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         Ok(self.model.lock().conversation(id))
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        Ok(self.model.lock().users(after, limit))
     }
 
     async fn unread(

@@ -53,6 +53,10 @@ macro_rules! forward {
                 (**self).conversation(id).await
             }
 
+            async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+                (**self).users(after, limit).await
+            }
+
             async fn unread(&self, conversation: ConversationId, reader: &UserId, above: Option<Position>, cap: usize) -> Result<usize, Error> {
                 (**self).unread(conversation, reader, above, cap).await
             }

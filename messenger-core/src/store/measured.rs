@@ -39,13 +39,14 @@ enum Operation {
     InboxLog,
     Entry,
     Conversation,
+    Users,
     Unread,
     Reserve,
     Health,
 }
 
 impl Operation {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Put,
         Self::Mark,
         Self::Message,
@@ -55,6 +56,7 @@ impl Operation {
         Self::InboxLog,
         Self::Entry,
         Self::Conversation,
+        Self::Users,
         Self::Unread,
         Self::Reserve,
         Self::Health,
@@ -71,6 +73,7 @@ impl Operation {
             Self::InboxLog => "inbox_log",
             Self::Entry => "entry",
             Self::Conversation => "conversation",
+            Self::Users => "users",
             Self::Unread => "unread",
             Self::Reserve => "reserve",
             Self::Health => "health",
@@ -196,6 +199,11 @@ impl<S: Store> Store for Measured<S> {
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         self.measure(Operation::Conversation, self.store.conversation(id))
+            .await
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        self.measure(Operation::Users, self.store.users(after, limit))
             .await
     }
 

@@ -88,14 +88,17 @@ pub struct Logged<T> {
 ///     participant's `seen_up_to`, both or neither. A message does not move them.
 /// 15. **The number of unread messages** is that of the messages above a position that others sent
 ///     and that are not unsent, up to a cap, whatever the order of writes.
+/// 16. **A walk over the users finds each of them once**: everyone whose inbox is not empty when it
+///     begins, in an order that is the store's own and does not change.
 ///
 /// # What a store may assume
 ///
 /// - `limit` is 1 to [`MAX_LIMIT`], and positions have the form of a UUIDv7.
 /// - The conversation of a message is that of its sender and receiver, and they differ.
 /// - A log key was made at most [`MAX_KEY_AGE`] before the call, except for imports, whose key is
-///   the message's id. The key of a version that was sent on time is its id; every other key is
-///   greater than the message's id.
+///   the message's id, and for copies of what another store holds, whose key is the one there. The
+///   key of a version that was sent on time is its id; every other key is greater than the message's
+///   id.
 /// - The reader of a marker takes part in the conversation, and the marker names one of its messages.
 ///
 /// # Errors and dropped futures
@@ -194,6 +197,11 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Returns a conversation; `None` until it has a message. Rules 2 and 10.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error>;
+
+    /// Returns up to `limit` users whose inboxes are not empty: those that come after a user in the
+    /// store's own order, or the first ones without it. For tools that walk over everything, such as
+    /// a copy; the [`Messenger`](crate::Messenger) does not call it. Rules 2, 10, 11, 12 and 16.
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error>;
 
     /// Returns the number of messages with ids above a position that were sent by others than the
     /// reader and are not unsent. Counting stops at `cap`, which is 1 to [`MAX_LIMIT`]. Rules 2, 10

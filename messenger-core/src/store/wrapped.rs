@@ -124,6 +124,11 @@ pub trait Wrap: fmt::Debug + Send + Sync {
         self.inner().conversation(id).await
     }
 
+    /// Forwards [`Store::users`].
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        self.inner().users(after, limit).await
+    }
+
     /// Forwards [`Store::unread`].
     async fn unread(
         &self,
@@ -231,6 +236,10 @@ impl<W: Wrap> Store for Wrapped<W> {
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         self.0.conversation(id).await
+    }
+
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        self.0.users(after, limit).await
     }
 
     async fn unread(

@@ -40,8 +40,32 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         Mistake::of::<the_whole_inbox_is_read>().only_in_a_case(),
         Mistake::of::<the_whole_log_of_a_history_is_read>().only_in_a_case(),
         Mistake::of::<the_whole_log_of_an_inbox_is_read>().only_in_a_case(),
+        Mistake::of::<a_walk_returns_a_user_again>().only_in_a_case(),
+        Mistake::of::<a_walk_leaves_out_a_user_between_two_pages>().only_in_a_case(),
     ]
 }
+
+mistake! { 16 => a_walk_returns_a_user_again {
+    users(this, after, limit) {
+        let mut users = this.store.users(after, limit).await?;
+        if let Some(after) = after {
+            users.insert(0, after.clone());
+            users.truncate(limit);
+        }
+        Ok(users)
+    }
+} }
+
+mistake! { 16 => a_walk_leaves_out_a_user_between_two_pages {
+    users(this, after, limit) {
+        let mut users = this.store.users(after, limit + 1).await?;
+        if after.is_some() && !users.is_empty() {
+            users.remove(0);
+        }
+        users.truncate(limit);
+        Ok(users)
+    }
+} }
 
 fn place(message: &Message) -> Position {
     message.id().into()

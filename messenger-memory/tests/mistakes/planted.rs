@@ -185,6 +185,14 @@ macro_rules! mistake {
             }
         }
     };
+    (@methods $of:tt { users($this:ident, $after:ident, $limit:ident) $body:block $($rest:tt)* } $($done:tt)*) => {
+        mistake! { @methods $of { $($rest)* } $($done)*
+            async fn users(&self, $after: Option<&UserId>, $limit: usize) -> Result<Vec<UserId>, Error> {
+                let $this = self;
+                $body
+            }
+        }
+    };
     (@methods $of:tt { reserve($this:ident, $reservation:ident) $body:block $($rest:tt)* } $($done:tt)*) => {
         mistake! { @methods $of { $($rest)* } $($done)*
             async fn reserve(&self, $reservation: &Reservation) -> Result<Claim, Error> {

@@ -16,7 +16,7 @@ use messenger_http::{ServerConfig, ServiceConfig};
 use crate::auth::AuthArguments;
 use crate::logging::DEFAULT_FILTER;
 use crate::store::StoreArguments;
-use crate::{backup, generate};
+use crate::{backup, copy, generate};
 
 pub(crate) use parse::{parse, variables};
 
@@ -45,6 +45,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     Generate(generate::Arguments),
     Backup(backup::Arguments),
+    Copy(copy::Arguments),
     /// Asks a running server whether it is ready, and exits with 0 if it is.
     ///
     /// For containers that hold no other program to ask with.

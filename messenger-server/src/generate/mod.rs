@@ -1,9 +1,9 @@
 //! Test data: users who wrote to each other over the past weeks.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
-use messenger_core::{Error, Import, Message, Messenger};
+use messenger_core::{Error, Messenger};
+
+use crate::retry::retried;
 
 mod command;
 mod conversation;
@@ -21,7 +21,7 @@ pub const DEFAULT_SEED: u64 = 42;
 
 /// Imports the planned messages, this many at a time, and calls `progress` after each one.
 ///
-/// A message that exists already is not added again, so an interrupted run is simply repeated. The
+/// The id of a message does not change, so one that exists already is not added again, and an interrupted run is simply repeated. The
 /// memory used depends on the number of conversations, not on the number of messages.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub async fn generate(
     mut progress: impl FnMut(),
 ) -> Result<(), Error> {
     stream::iter(plan.messages())
-        .map(|message| import(messenger, message))
+        .map(|message| retried(move || messenger.import(message.clone())))
         .buffer_unordered(concurrency)
         .try_for_each(|_| {
             progress();
@@ -43,23 +43,14 @@ pub async fn generate(
         .await
 }
 
-/// Imports a message. Its id does not change, so it is safe to try again.
-async fn import(messenger: &Messenger, message: Import) -> Result<Message, Error> {
-    for pause in [100, 500, 2_000, 5_000].map(Duration::from_millis) {
-        match messenger.import(message.clone()).await {
-            Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
-            result => return result,
-        }
-    }
-    messenger.import(message).await
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::pin::pin;
 
-    use messenger_core::{InboxQuery, Limit, Timestamp};
+    use std::time::Duration;
+
+    use messenger_core::{InboxQuery, Limit, Message, Timestamp};
     use messenger_memory::MemoryStore;
 
     use super::*;

@@ -4,6 +4,7 @@ mod arguments;
 #[cfg(feature = "jwt")]
 mod auth;
 mod client;
+mod copy;
 mod generate;
 mod logging;
 mod network;

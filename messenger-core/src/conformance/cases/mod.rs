@@ -24,6 +24,7 @@ mod markers;
 mod order;
 mod unread;
 mod unsend;
+mod users;
 mod writes;
 
 /// A case: one thing that the contract promises, and a way to see whether a store keeps it.
@@ -122,6 +123,8 @@ const CASES: &[Case] = table![
     [15, 13] => unread::changes_are_not_counted_and_unsent_messages_neither,
     [15, 4] => unread::the_order_of_writes_does_not_change_the_count,
     [15] => unread::counting_stops_at_the_cap,
+    [16, 11] => users::a_walk_finds_each_user_once,
+    [16, 2] => users::a_walk_goes_on_after_any_user,
 ];
 
 /// Returns all cases. A store must pass each of them.
@@ -233,7 +236,7 @@ mod tests {
     #[test]
     fn every_rule_has_a_case() {
         let rules: BTreeSet<_> = cases().iter().map(|case| case.rules[0]).collect();
-        assert_eq!(rules, (1..=15).collect());
+        assert_eq!(rules, (1..=16).collect());
     }
 
     #[test]

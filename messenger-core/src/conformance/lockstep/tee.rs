@@ -339,6 +339,11 @@ impl Store for Tee {
         .await
     }
 
+    /// Asks the model only: each store has an order of its own, and a store may hold other users.
+    async fn users(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<UserId>, Error> {
+        Ok(self.state().model.users(after, limit))
+    }
+
     async fn unread(
         &self,
         conversation: ConversationId,
