@@ -45,15 +45,9 @@ impl Server {
     fn start(node: &Node, keyspace: &str, flags: &[&str]) -> Self {
         let mut command = node.program(keyspace);
         let mut process = Running::start(command.args(["--listen=127.0.0.1:0"]).args(flags));
-        let line = process.line();
+        let (address, line) = process.address();
         assert!(line.ends_with("store: cassandra)\n"), "{line}");
-        let url = line
-            .split(' ')
-            .find_map(|word| word.strip_prefix("http://"));
-        Self {
-            process,
-            address: url.expect("the line holds a URL").to_owned(),
-        }
+        Self { process, address }
     }
 
     #[track_caller]
