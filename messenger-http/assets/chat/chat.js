@@ -10,80 +10,114 @@ const $ = (id) => document.getElementById(id);
 
 let me = null;            // the user
 let token = null;         // the user's token, if the server asks for one; kept for this tab only
+let isAsking = false;     // whether the page waits for a token
 let entries = new Map();  // conversation id -> inbox entry
+let olderEntries = null;  // the cursor of the rest of the inbox
 let open = null;          // the open conversation: see `show`
 let inboxEvents = null;
 
 // ---------------------------------------------------------------------------------------- the API
 
-const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
-
-async function call(method, path, { body, key } = {}) {
-  const headers = authorization();
+async function request(method, path, { body, headers = {}, signal } = {}) {
+  if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
-  if (key) headers["Idempotency-Key"] = key;
-  const response = await fetch(base + path, {
-    method,
-    headers,
-    body: body && JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (response.status === 401) askForToken(answer.detail);
-  if (!response.ok) throw Object.assign(new Error(answer.detail || answer.title), { problem: answer });
-  return answer;
+  const response = await fetch(base + path, { method, headers, body: body && JSON.stringify(body), signal });
+  if (response.ok) return response;
+  // A proxy may answer with a page of its own.
+  const problem = await response.json().catch(() => ({ title: `The server answered ${response.status}.` }));
+  if (response.status === 401) askForToken(problem.detail);
+  throw Object.assign(new Error(problem.detail || problem.title), { status: response.status });
 }
+
+async function call(...parts) {
+  const response = await request(...parts);
+  return response.json();
+}
+
+/// Returns whether a request that failed may succeed later: there was no answer, or one that says so.
+const isTemporary = (error) => !error.status || [401, 408, 429, 502, 503, 504].includes(error.status);
 
 const userPath = (user) => `/api/conversations/user/${encodeURIComponent(user)}`;
 const messagesPath = (id) => `/api/messages/conversation/${id}`;
 
-const RECONNECT_AFTER = 1000;
-/// The server writes at least every 15 seconds, so a stream that is silent for longer is dead.
-const SILENT_FOR = 40_000;
+// The server writes a comment every 15 s: a stream that is silent for longer is dead.
+const SILENCE = 45_000;
+const [FIRST_PAUSE, LONGEST_PAUSE] = [1_000, 15_000];
 
-/// Follows a list by server-sent events, from a cursor on, for as long as it takes. Each connection
-/// goes on from the last cursor. (An EventSource would do the same, but sends no token.)
+/// Follows a list from a cursor, until it is closed. When it is cut off it goes on after the last
+/// event. A hidden page closes its connections, because a browser has six of them for one server.
 function follow(path, cursor, type, receive) {
-  const stop = new AbortController();
-  const connect = async () => {
-    const response = await fetch(`${base}${path}/events?cursor=${cursor}`, { headers: authorization(), signal: stop.signal });
-    if (response.status === 401) askForToken((await response.json()).detail);
-    if (!response.ok) return;
-    status("");
-    retryPending();
-    for await (const event of eventsOf(response.body)) {
-      if (event.event === type) receive(JSON.parse(event.data));
-      if (event.id) cursor = event.id;
+  const closing = new AbortController();
+  const run = async () => {
+    let pause = FIRST_PAUSE;
+    for (;;) {
+      await until("visibilitychange", document, () => !document.hidden, closing.signal);
+      if (closing.signal.aborted) return;
+      const attempt = new AbortController();
+      const signal = AbortSignal.any([attempt.signal, closing.signal]);
+      document.addEventListener("visibilitychange", () => attempt.abort(), { signal });
+      try {
+        for await (const event of events(`${path}/events?cursor=${cursor}`, attempt, signal)) {
+          pause = FIRST_PAUSE;
+          if (event.event === type) receive(JSON.parse(event.data));
+          if (event.id) cursor = event.id;
+        }
+      } catch (error) {
+        if (!closing.signal.aborted && !isTemporary(error)) { showError(error); return; }
+      }
+      attempt.abort();
+      if (closing.signal.aborted) return;
+      if (document.hidden) continue;
+      status("Reconnecting …");
+      await sleep(pause);
+      pause = Math.min(2 * pause, LONGEST_PAUSE);
     }
   };
-  (async () => {
-    while (!stop.signal.aborted) {
-      try { await connect(); } catch { /* Connect again. */ }
-      if (stop.signal.aborted) return;
-      status("Reconnecting …");
-      await new Promise((resolve) => setTimeout(resolve, RECONNECT_AFTER));
-    }
-  })();
-  return { close() { stop.abort(); } };
+  run();
+  return { close() { closing.abort(); } };
 }
 
-/// Reads the events of a stream: its fields by name (HTML standard, section 9.2.6).
-async function* eventsOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const timer = setTimeout(() => reader.cancel(), SILENT_FOR);
-    const { value, done } = await reader.read();
-    clearTimeout(timer);
-    if (done) return;
-    const blocks = (text + value).split("\n\n");
-    text = blocks.pop();
-    for (const block of blocks) {
-      yield Object.fromEntries(block.split("\n").map((line) => {
-        const [name, ...rest] = line.split(": ");
-        return [name, rest.join(": ")];
-      }));
+/// Yields the events of a stream. EventSource cannot send a token.
+async function* events(path, attempt, signal) {
+  let timer = setTimeout(() => attempt.abort(), SILENCE);
+  try {
+    const response = await request("GET", path, { signal });
+    status("");
+    retryPending();
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => attempt.abort(), SILENCE);
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        yield Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s, 2)));
+      }
     }
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/// Waits for an event until a condition holds, or until the signal.
+function until(event, target, holds, signal) {
+  return new Promise((resolve) => {
+    if (holds() || signal.aborted) { resolve(); return; }
+    const check = () => { if (holds()) resolve(); };
+    target.addEventListener(event, check, { signal });
+    signal.addEventListener("abort", resolve, { once: true });
+  });
+}
+
+/// Waits for a time, or until the browser is online again.
+function sleep(time) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, time);
+    addEventListener("online", resolve, { once: true });
+  });
 }
 
 function status(text) { $("connection").textContent = text; }
@@ -128,29 +162,46 @@ function mergeEntry(entry) {
 
 async function enter(user) {
   me = user;
-  if (outbox.owner !== user) {
-    outbox.clear();
-    outbox.owner = user;
-  }
   entries = new Map();
+  inboxEvents = null;
   $("start").hidden = true;
-  $("start-form").hidden = true;
-  $("token-form").hidden = true;
   $("app").hidden = false;
   $("me").textContent = user;
   document.title = `${user} – Messenger`;
   try {
     const page = await call("GET", `${userPath(user)}?limit=100&unread=true`);
     page.data.forEach(mergeEntry);
+    olderEntries = page.next_cursor;
     renderInbox();
     inboxEvents = follow(userPath(user), page.prev_cursor, "conversation", (entry) => {
       mergeEntry(entry);
+      // The other one has begun the conversation that is open.
+      if (open && !open.id && otherOf(entry) === open.other) show(entry.id, open.other);
       renderInbox();
       countSoon();
     });
   } catch (error) {
+    if (isAsking) return;
     showError(error);
-    setTimeout(() => { if (me === user && !inboxEvents) enter(user); }, 2000);
+    await sleep(2000);
+    if (me === user && !inboxEvents) await enter(user);
+  }
+}
+
+/// Loads the next part of the inbox when its end is near.
+async function loadOlderEntries() {
+  const list = $("entries");
+  if (!olderEntries || list.scrollHeight - list.scrollTop - list.clientHeight > 200) return;
+  const cursor = olderEntries;
+  olderEntries = null;
+  try {
+    const page = await call("GET", `${userPath(me)}?limit=100&unread=true&cursor=${cursor}`);
+    page.data.forEach(mergeEntry);
+    olderEntries = page.next_cursor;
+    renderInbox();
+  } catch (error) {
+    olderEntries = cursor;
+    showError(error);
   }
 }
 
@@ -204,13 +255,13 @@ function renderInbox() {
 /// Opens a conversation. Its id is not known before its first message.
 async function show(id, other) {
   open?.events?.close();
-  open = { id, other, messages: new Map(), pending: open?.other === other ? open.pending : pendingOf(other), next: null, events: null, loading: false, editing: null };
+  if (open?.other !== other) stopEditing();
+  open = { id, other, messages: new Map(), pending: pendingOf(other), next: null, events: null, loading: false, editing: open?.other === other ? open.editing : null };
   const mine = open;
   $("app").classList.add("open");
   $("nothing").hidden = true;
   $("conversation").hidden = false;
   $("other").textContent = other;
-  stopEditing();
   renderInbox();
   renderMessages();
   setHash();
@@ -237,8 +288,10 @@ async function show(id, other) {
       markRead();
     });
   } catch (error) {
+    if (isAsking) return;
     showError(error);
-    setTimeout(() => { if (open === mine && !mine.events) show(id, other); }, 2000);
+    await sleep(2000);
+    if (open === mine && !mine.events) show(id, other);
   }
 }
 
@@ -277,21 +330,41 @@ async function loadOlder() {
   }
 }
 
+// The rows of messages. A message that changes is another object.
+const rows = new WeakMap();
+
+function rowOf(message, make) {
+  if (!rows.has(message)) rows.set(message, make(message));
+  return rows.get(message);
+}
+
 function renderMessages() {
   const sorted = [...open.messages.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const rows = [];
+  const shown = [];
   let day = null;
   for (const message of sorted) {
     const date = new Date(message.created_at).toDateString();
     if (date !== day) {
       day = date;
-      rows.push(element("li", { className: "day" }, longDate(message.created_at)));
+      shown.push(element("li", { className: "day" }, longDate(message.created_at)));
     }
-    rows.push(messageRow(message));
+    shown.push(rowOf(message, messageRow));
   }
-  rows.push(...open.pending.map(pendingRow));
-  $("messages").replaceChildren(...rows);
+  shown.push(...open.pending.map((message) => rowOf(message, pendingRow)));
+  setChildren($("messages"), shown);
   updateTicks();
+}
+
+/// Replaces the children of an element. Those that stay are not moved, so that they keep the focus
+/// and the selection.
+function setChildren(parent, children) {
+  const kept = new Set(children);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
 }
 
 function messageRow(message) {
@@ -351,7 +424,7 @@ const scrollToEnd = () => { $("messages").scrollTop = $("messages").scrollHeight
 // ------------------------------------------------------------------------------------------ sending
 
 // Messages that the server has not acknowledged, by receiver. Each has its idempotency key, so it is
-// sent again until there is an answer, and arrives once. All are of one user, the owner.
+// sent again until there is an answer, and arrives once.
 const outbox = new Map();
 
 function pendingOf(other) {
@@ -365,52 +438,61 @@ function newKey() {
 }
 
 function send(content) {
-  const message = { key: newKey(), receiver: open.other, content, state: "pending", at: new Date().toISOString() };
-  open.pending.push(message);
+  open.pending.push({ key: newKey(), receiver: open.other, content, state: "pending" });
   renderMessages();
   scrollToEnd();
-  deliver(message);
+  sendPending(open.other);
 }
 
-async function deliver(message) {
-  const sender = me;
-  message.state = "pending";
-  message.delivering = true;
-  try {
-    const sent = await call("POST", "/api/messages/", {
-      key: message.key,
-      body: { sender_id: sender, receiver_id: message.receiver, content: message.content },
-    });
-    const pending = pendingOf(message.receiver);
-    pending.splice(pending.indexOf(message), 1);
-    if (open?.other === message.receiver) {
-      if (open.id) {
-        const wasAtEnd = isAtEnd();
-        mergeMessage(sent);
-        renderMessages();
-        if (wasAtEnd) scrollToEnd();
-      } else {
-        show(sent.conversation_id, message.receiver);
-      }
+/// Sends what a receiver has not got, one after the other, so that messages arrive in their order.
+async function sendPending(receiver) {
+  const pending = pendingOf(receiver);
+  if (pending.isSending) return;
+  pending.isSending = true;
+  for (;;) {
+    const message = pending.find((message) => message.state !== "failed");
+    if (!message || isAsking) break;
+    if (!await deliver(message)) {
+      clearTimeout(retryPending.timer);
+      retryPending.timer = setTimeout(retryPending, 2000);
+      break;
     }
-  } catch (error) {
-    // No answer, or one that says to try again: the key makes repeating safe.
-    const again = !error.problem || [408, 429, 502, 503, 504].includes(error.problem.status);
-    message.state = again ? "waiting" : "failed";
-    if (again) setTimeout(retryPending, 2000); else showError(error);
-    if (open?.other === message.receiver) renderMessages();
-  } finally {
-    message.delivering = false;
   }
+  pending.isSending = false;
+}
+
+/// Sends a message. Returns false if it has to be sent again.
+async function deliver(message) {
+  const { key, receiver, content } = message;
+  try {
+    const body = { sender_id: me, receiver_id: receiver, content };
+    const sent = await call("POST", "/api/messages/", { headers: { "Idempotency-Key": key }, body });
+    const pending = pendingOf(receiver);
+    pending.splice(pending.indexOf(message), 1);
+    if (open?.other !== receiver) return true;
+    if (!open.id) { show(sent.conversation_id, receiver); return true; }
+    const wasAtEnd = isAtEnd();
+    mergeMessage(sent);
+    renderMessages();
+    if (wasAtEnd) scrollToEnd();
+    return true;
+  } catch (error) {
+    // The key makes repeating safe.
+    const again = isTemporary(error);
+    setState(message, again ? "waiting" : "failed");
+    if (!again) showError(error);
+    return !again;
+  }
+}
+
+function setState(message, state) {
+  message.state = state;
+  rows.delete(message);
+  if (open?.other === message.receiver) renderMessages();
 }
 
 function retryPending() {
-  if (!me) return;
-  for (const pending of outbox.values()) {
-    for (const message of pending) {
-      if (message.state === "waiting" && !message.delivering) deliver(message);
-    }
-  }
+  for (const receiver of outbox.keys()) sendPending(receiver);
 }
 
 function pendingRow(message) {
@@ -420,7 +502,10 @@ function pendingRow(message) {
   footer.append(element("span", {}, label));
   if (message.state === "failed") {
     const retry = element("button", { type: "button", className: "quiet" }, "Try again");
-    retry.addEventListener("click", () => deliver(message));
+    retry.addEventListener("click", () => {
+      setState(message, "pending");
+      sendPending(message.receiver);
+    });
     footer.append(retry);
   }
   row.append(element("p", {}, message.content), footer);
@@ -487,83 +572,67 @@ function setHash() {
   history.replaceState(null, "", `#${hash}`);
 }
 
-// --------------------------------------------------------------------------------------------- start
+// ------------------------------------------------------------------------------------------- tokens
 
+// The token is kept for this tab only.
 const TOKEN = "messenger-token";
 
-/// Opens the inbox of the user whom the fragment names, or whose token it has.
-function start() {
-  const hash = new URLSearchParams(location.hash.slice(1));
-  const other = hash.get("with");
-  if (needsToken) {
-    const known = hash.get("token") ?? sessionStorage.getItem(TOKEN);
-    // The token leaves the address at once: addresses are kept and shown.
-    hash.delete("token");
-    history.replaceState(null, "", `#${hash}`);
-    if (known) useToken(known, other); else askForToken("");
-    return;
-  }
-  const user = hash.get("user");
-  if (user) { openAs(user, other); return; }
-  $("start").hidden = false;
-  $("start-form").hidden = false;
-  $("start-user").focus();
-}
-
-async function openAs(user, other) {
-  await enter(user);
-  if (!other || me !== user) return;
-  const known = [...entries.values()].find((entry) => otherOf(entry) === other);
-  show(known?.id ?? null, other);
-}
-
-/// Becomes the user of a token. Only the server verifies it; the page reads whose inbox to show.
-function useToken(text, other) {
-  try {
-    const claims = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-    const user = JSON.parse(atob(claims)).sub;
-    if (typeof user !== "string") throw new Error();
-    token = text;
-    sessionStorage.setItem(TOKEN, text);
-    openAs(user, other);
-  } catch {
-    askForToken("This is not a token.");
-  }
-}
-
-/// Asks for a token, because there is none, or the server does not accept it any more. What was not
-/// sent yet is kept.
+/// Asks for a token: the server does not accept the one it got, or wants one.
 function askForToken(reason) {
+  if (isAsking) return;
+  isAsking = true;
   inboxEvents?.close();
-  inboxEvents = null;
-  if (open) close();
-  me = null;
-  token = null;
+  open?.events?.close();
   sessionStorage.removeItem(TOKEN);
   $("app").hidden = true;
   $("start").hidden = false;
+  $("start-form").hidden = true;
   $("token-form").hidden = false;
   $("token-reason").textContent = reason;
+  $("token").value = "";
   $("token").focus();
 }
 
-$("token-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const pasted = $("token").value.trim();
-  $("token").value = "";
-  useToken(pasted);
-});
+/// Enters as the user of a token. Only the server checks the token; the page needs to know whose
+/// inbox to show.
+async function signIn(given, other) {
+  const user = subjectOf(given);
+  if (!user) { isAsking = false; askForToken("This is not a token with a subject."); return; }
+  isAsking = false;
+  token = given;
+  sessionStorage.setItem(TOKEN, given);
+  // Another user must not send what is pending.
+  if (me && me !== user) { history.replaceState(null, "", "#"); location.reload(); return; }
+  $("token-form").hidden = true;
+  await enterWith(user, other ?? open?.other);
+}
+
+function subjectOf(given) {
+  try {
+    const claims = given.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(claims), (byte) => byte.charCodeAt(0));
+    return JSON.parse(new TextDecoder().decode(bytes)).sub;
+  } catch { return undefined; }
+}
+
+// --------------------------------------------------------------------------------------------- start
+
 $("start-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const user = $("start-user").value.trim();
   history.replaceState(null, "", `#${new URLSearchParams({ user })}`);
   enter(user);
 });
+$("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  signIn($("token").value.trim());
+});
 $("leave").addEventListener("click", () => {
   sessionStorage.removeItem(TOKEN);
   location.hash = "";
   location.reload();
 });
+$("entries").addEventListener("scroll", loadOlderEntries);
 $("back").addEventListener("click", close);
 $("new-form").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -597,7 +666,34 @@ $("messages").addEventListener("scroll", () => {
   if (isAtEnd()) markRead();
 });
 document.addEventListener("visibilitychange", () => { if (open) markRead(); });
-addEventListener("online", () => { status(""); retryPending(); });
+addEventListener("online", retryPending);
 addEventListener("offline", () => status("Offline"));
+
+/// Opens the inbox of the user whom the fragment names, or whose token it has.
+async function start() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const other = hash.get("with");
+  if (needsToken) {
+    const known = hash.get("token") ?? sessionStorage.getItem(TOKEN);
+    // The token leaves the address at once: addresses are kept and shown.
+    hash.delete("token");
+    history.replaceState(null, "", `#${hash}`);
+    if (known) await signIn(known, other); else askForToken("");
+    return;
+  }
+  const user = hash.get("user");
+  if (user) { await enterWith(user, other); return; }
+  $("start").hidden = false;
+  $("start-form").hidden = false;
+  $("start-user").focus();
+}
+
+/// Opens the inbox of a user, and the conversation with another one if there is one.
+async function enterWith(user, other) {
+  await enter(user);
+  if (!other || isAsking) return;
+  const known = [...entries.values()].find((entry) => otherOf(entry) === other);
+  show(known?.id ?? null, other);
+}
 
 start();

@@ -18,6 +18,8 @@ pub(crate) fn parse() -> Arguments {
     let mut command = with_rules(Arguments::command());
     read(&mut command).unwrap_or_else(|error| {
         let _ = error.print();
+        // An argument of a subcommand that was not built cannot be written as text.
+        command.build();
         if let Some(variable) = blamed_variable(&error, &command) {
             let _ = writeln!(
                 io::stderr(),

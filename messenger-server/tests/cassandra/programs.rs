@@ -56,15 +56,9 @@ impl Server {
 
     fn start_on(mut command: Command, store: &str) -> Self {
         let mut process = Running::start(&mut command);
-        let line = process.line();
+        let (address, line) = process.address();
         assert!(line.ends_with(&format!("store: {store})\n")), "{line}");
-        let url = line
-            .split(' ')
-            .find_map(|word| word.strip_prefix("http://"));
-        Self {
-            process,
-            address: url.expect("the line holds a URL").to_owned(),
-        }
+        Self { process, address }
     }
 
     #[track_caller]

@@ -38,13 +38,8 @@ struct Server {
 impl Server {
     fn start(command: &mut Command) -> Self {
         let mut process = Running::start(command);
-        let line = process.line();
-        let (_, rest) = line.split_once("http://").expect("the line holds a URL");
-        let (address, _) = rest.split_once(' ').expect("and more");
-        Self {
-            process,
-            address: address.to_owned(),
-        }
+        let (address, _) = process.address();
+        Self { process, address }
     }
 }
 

@@ -168,9 +168,14 @@ fn a_wrong_flag_is_explained() {
             &["--shutdown-delay", "-1"],
             "it must be a number of seconds, such as 30 or 0.5",
         ),
+        (
+            &["token", "--expires-in=soon"],
+            "it must be a number of seconds, such as 30 or 0.5",
+        ),
     ] {
         let error = run(messenger_server().args(flags)).failure();
         assert!(error.contains(complaint), "{flags:?}: {error}");
+        assert!(!error.contains("panicked"), "{flags:?}: {error}");
     }
 }
 

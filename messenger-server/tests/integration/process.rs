@@ -120,6 +120,16 @@ impl Running {
         line
     }
 
+    /// Returns the address in the line that a server writes when it listens, and the line.
+    pub(crate) fn address(&mut self) -> (String, String) {
+        let line = self.line();
+        let address = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix("http://"))
+            .expect("the line holds a URL");
+        (address.to_owned(), line)
+    }
+
     /// Returns the next line of its standard error.
     pub(crate) fn log_line(&mut self) -> String {
         line_of(&mut self.stderr)

@@ -25,12 +25,7 @@ impl Server {
 
     pub(crate) fn start_as(command: &mut Command) -> Self {
         let mut process = Running::start(command);
-        let first_line = process.line();
-        let address = first_line
-            .split_once("http://")
-            .and_then(|(_, rest)| rest.split_once(' '))
-            .map(|(address, _)| address.to_owned())
-            .expect("the line holds a URL");
+        let (address, first_line) = process.address();
         Self {
             process,
             address,
