@@ -36,7 +36,7 @@ const METHODS: [&str; 8] = [
 pub(crate) struct Labels {
     pub(crate) route: &'static str,
     pub(crate) method: &'static str,
-    /// Whether the call is refused under overload.
+    /// `true` if the call is refused under overload.
     pub(crate) is_limited: bool,
 }
 

@@ -28,9 +28,9 @@ pub(crate) struct History {
 /// The per-message part of a message; ids and users are stored once per conversation.
 #[derive(Debug)]
 struct Row {
-    /// Whether the first participant sent it.
+    /// `true` if the first participant sent it.
     from_first: bool,
-    /// Whether there is an entry in `changes`.
+    /// `true` if there is an entry in `changes`.
     changed: bool,
     /// `None` if it is unsent.
     content: Option<Content>,

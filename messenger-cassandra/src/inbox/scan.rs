@@ -28,7 +28,7 @@ pub(crate) struct Scan<'a> {
     /// Rows that were read and not returned yet.
     rows: VecDeque<Row>,
     next_read: usize,
-    /// Whether the last row of the index was read.
+    /// `true` if the last row of the index was read.
     ended: bool,
     /// The epoch up to which all rows were returned, in the direction of the scan.
     pub(crate) reach: Reach,

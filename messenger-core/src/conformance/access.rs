@@ -77,7 +77,7 @@ pub enum Call {
     reason = "a binding must be able to write it"
 )]
 pub struct Answer {
-    /// Whether the call was made, and not refused or answered with "not found".
+    /// `true` if the call was made, and not refused or answered with "not found".
     pub granted: bool,
     /// Everything that the caller can observe: over HTTP the status, the headers and the body, all
     /// but the id of the request.

@@ -15,7 +15,7 @@ use crate::paging::Ticket;
 pub struct Sent {
     /// The message under the key, as it is now.
     pub message: Message,
-    /// Whether an earlier send had claimed the key, so that this one made no new message.
+    /// `true` if an earlier send had claimed the key, so that this one made no new message.
     pub replayed: bool,
 }
 

@@ -98,7 +98,7 @@ impl InboxEntry {
 pub struct Unread {
     /// The number, at most [`Unread::CAP`].
     pub count: usize,
-    /// Whether there are more than that.
+    /// `true` if there are more than that.
     pub capped: bool,
 }
 

@@ -142,7 +142,7 @@ pub struct Message {
     reason = "a store must be able to write it"
 )]
 pub struct Version {
-    /// Whether the message is unsent. Compared first.
+    /// `true` if the message is unsent. Compared first.
     pub unsent: bool,
     /// The revision.
     pub revision: Revision,

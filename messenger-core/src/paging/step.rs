@@ -217,7 +217,7 @@ impl Newer {
 pub(crate) struct Advanced<T> {
     pub(crate) log: Vec<Logged<T>>,
     pub(crate) next: Newer,
-    /// Whether there may be more to read at once.
+    /// `true` if there may be more to read at once.
     #[cfg_attr(
         not(feature = "live"),
         expect(dead_code, reason = "only followers ask")

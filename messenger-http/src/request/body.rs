@@ -27,8 +27,8 @@ pub(crate) struct JsonBody {
 #[derive(Debug)]
 pub(crate) struct RequestBody<'a, B> {
     body: Pin<&'a mut B>,
-    /// Whether the client sends the body only after it was asked to (`Expect: 100-continue`), which
-    /// happens when the body is first read.
+    /// `true` if the client sends the body only after it was asked to (`Expect: 100-continue`),
+    /// which happens when the body is first read.
     is_held_back: bool,
     progress: Progress,
 }

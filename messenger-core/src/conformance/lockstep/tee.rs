@@ -26,7 +26,7 @@ use super::call::Label;
 struct Named {
     name: String,
     store: Arc<dyn Store>,
-    /// Whether it is a second client of another one's data, so that it only reads.
+    /// `true` if it is a second client of another one's data, so that it only reads.
     reads_only: bool,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct State {
     /// The write that is going on, and the log keys of writes, for failures.
     pub(super) writing: Option<Label>,
     pub(super) keys: BTreeMap<Uuid, Label>,
-    /// Whether the last version that was put is the first one of its message.
+    /// `true` if the last version that was put is the first one of its message.
     pub(super) is_new: bool,
     disagreement: Option<Failure>,
 }
