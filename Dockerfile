@@ -7,7 +7,7 @@
 #
 # Only plain instructions, so that BuildKit and the legacy builder both build this.
 
-# The oldest Rust that is supported, as in Cargo.toml, or a later one.
+# The Rust that the instruction budget was counted with, or a later one.
 ARG RUST=1.95
 
 # Only what determines the dependencies: the manifests, the lock file, and empty programs in place of

@@ -45,7 +45,7 @@ impl Budget {
     pub(crate) fn spend(&self) -> bool {
         let spent = |left: u64| left.checked_sub(REQUESTS_PER_ATTEMPT);
         self.0
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, spent)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, spent)
             .is_ok()
     }
 

@@ -53,7 +53,7 @@ impl Clock {
         let now = self.system_ticks();
         let next = |last: u64| now.max(last + 1);
         // `next` always returns a value, so this returns the value before, from which the same
-        // step leads to ours. (`update` says it better, but needs Rust 1.95.)
+        // step leads to ours. (`update` says it better, but came with Rust 1.95.)
         let last = self
             .last
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)))

@@ -53,6 +53,7 @@ mod tests {
     use messenger_core::{InboxQuery, Limit, Message, Timestamp};
     use messenger_memory::MemoryStore;
 
+    use super::rhythm::DAY;
     use super::*;
 
     /// Returns all messages of the first users, oldest first.
@@ -92,11 +93,11 @@ mod tests {
         for seed in 0..20 {
             let until = Timestamp::now();
             let (_, messages) = generated(seed, until).await;
-            let since = until.saturating_sub(Duration::from_hours(21 * 24));
+            let since = until.saturating_sub(Duration::from_millis(21 * DAY));
             let times: Vec<_> = messages.iter().map(Message::created_at).collect();
             assert!(times.iter().all(|&time| since <= time && time < until));
             // Some are old and some are new.
-            let week = Duration::from_hours(7 * 24);
+            let week = Duration::from_millis(7 * DAY);
             assert!(times[0] < since.saturating_add(week));
             assert!(until.saturating_sub(week) < times[times.len() - 1]);
         }

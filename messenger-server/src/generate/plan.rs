@@ -10,6 +10,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 
 use super::conversation::{Conversation, Seedling};
 use super::people::NAMED;
+use super::rhythm::DAY;
 
 /// Number of users with whom the first user has a conversation, if there are as many.
 const CONTACTS_OF_FIRST: u64 = 30;
@@ -90,7 +91,7 @@ impl Plan {
 
     /// Returns a time at or before the oldest message.
     pub fn since(&self) -> Timestamp {
-        let days = Duration::from_hours(24 * self.sizes.days);
+        let days = Duration::from_millis(self.sizes.days * DAY);
         self.until.saturating_sub(days)
     }
 

@@ -10,7 +10,7 @@ const HOURS: [u64; 24] = [
 ];
 
 const HOUR: u64 = 60 * 60 * 1000;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// The activity of all time up to this millisecond.
 pub(super) fn activity_until(millis: u64) -> u64 {
