@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    /// What a server whose clock was right when it measured this thinks of it now.
+    /// The difference as it is now for a server whose clock was right when it measured it.
     fn apart(nodes: Vec<Vec<Sample>>) -> i64 {
         let clock = NodesClock::measured(nodes).unwrap();
         clock.offset_of(at(5_000), at(5_000)).0 / 1000

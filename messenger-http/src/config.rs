@@ -21,7 +21,7 @@ use crate::auth::Access;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceConfig {
-    /// Who may use the service. [`Access::Trusted`] by default: everyone who reaches it.
+    /// The callers that the service accepts. [`Access::Trusted`] by default: everyone who reaches it.
     pub access: Access,
     /// The number of requests that one user may make in a second, and at once; further ones get
     /// 429. None by default, which means no limit. It needs [`Access::Authenticated`], as only then

@@ -68,7 +68,7 @@ pub struct Messenger {
     inner: Arc<Inner>,
 }
 
-/// The number of conversations of which it is remembered who takes part: at most about 5 MB, if all
+/// The number of conversations whose participants are remembered: at most about 5 MB, if all
 /// user ids are long.
 const KNOWN_PARTICIPANTS: usize = 10_000;
 
@@ -77,7 +77,7 @@ struct Inner {
     store: Arc<dyn Store>,
     options: MessengerOptions,
     in_flight: InFlight,
-    /// Who takes part in the conversations that actors have read lately.
+    /// The participants of the conversations that actors have read lately.
     participants: Cache<ConversationId, Participants>,
     #[cfg(feature = "live")]
     feeds: follow::Feeds,

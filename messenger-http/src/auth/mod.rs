@@ -1,4 +1,4 @@
-//! Authentication: who makes a request.
+//! Authentication: finding the user who makes a request.
 //!
 //! The binding only finds out who calls. What the caller may do is decided in core, by
 //! [`Actor`](messenger_core::Actor).
@@ -20,7 +20,7 @@ use messenger_core::{Timestamp, UserId};
 pub(crate) use caller::Caller;
 pub(crate) use rates::Rates;
 
-/// Who may use a service.
+/// The callers that a service accepts.
 #[derive(Clone, Debug, Default)]
 pub enum Access {
     /// Everyone who reaches the service may read every conversation and send as any user: it

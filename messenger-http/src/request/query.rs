@@ -11,7 +11,7 @@ use super::percent::{Plus, decode};
 use crate::answer::{Code, Problem};
 use crate::schema::{self, Schema};
 
-/// Whether a query parameter must be sent.
+/// The cases in which a query parameter must be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Required {
     Always,

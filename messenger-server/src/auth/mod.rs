@@ -1,4 +1,4 @@
-//! Who may use the server: the flags, and the authentication that they choose.
+//! Authentication of callers: the flags, and what they choose.
 
 #[cfg(feature = "jwt")]
 mod fetch;

@@ -110,7 +110,7 @@ pub(super) enum Write {
     Edit {
         message: Label,
         by: By,
-        /// Whether to the text that it has.
+        /// `true` if the new text is the one that it has.
         same: bool,
     },
     Unsend {
