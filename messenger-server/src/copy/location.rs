@@ -31,9 +31,13 @@ impl Location {
 
     /// Opens a store that exists.
     pub(super) async fn open_source(&self) -> Result<Box<dyn Store>> {
-        if let Self::Sqlite(directory) = self {
-            let file = directory.join("messenger.db");
-            ensure!(file.exists(), "there is no {}", file.display());
+        match self {
+            Self::Sqlite(directory) => {
+                let file = directory.join("messenger.db");
+                ensure!(file.exists(), "there is no {}", file.display());
+            }
+            #[cfg(feature = "cassandra")]
+            Self::Cassandra(_) => {}
         }
         self.open().await
     }
