@@ -313,3 +313,23 @@ fn a_user_has_a_limit_of_requests() {
     let ended = run(command.arg("--max-user-requests=2"));
     assert!(ended.failure().contains("'--auth jwt'"));
 }
+
+#[test]
+fn the_log_names_the_caller_and_never_the_token() {
+    let keys = KeyFile::new(SECRET);
+    let arguments = [
+        "--auth=jwt",
+        &keys.flag(),
+        CLAIMS[0],
+        CLAIMS[1],
+        "--log=debug",
+    ];
+    let mut server = Server::start(&arguments);
+    let token = token("alice", &keys.path(), &CLAIMS);
+    assert_eq!(status(&server, &token), 200);
+    server.process.signal("TERM");
+    assert!(server.process.wait().success());
+    let log = server.process.log();
+    assert!(log.contains(r#"user="alice""#), "{log}");
+    assert!(!log.contains(&token), "{log}");
+}
