@@ -562,7 +562,8 @@ function shortTime(time) {
 function grow() {
   const text = $("text");
   text.style.height = "auto";
-  text.style.height = `${Math.min(text.scrollHeight + 2, 160)}px`;
+  // While it is hidden it has no height to measure.
+  if (text.scrollHeight > 0) text.style.height = `${Math.min(text.scrollHeight + 2, 160)}px`;
 }
 
 /// The user and the other one are in the fragment, so that a page can be opened again.

@@ -108,6 +108,8 @@ fn two_windows_talk(chromium: &Chromium) {
     let alice = chromium.open(&server.chat("alice", "bob"));
     // Bob looks at his inbox.
     let bob = chromium.open(&server.chat("bob", ""));
+    // The field is as high as a line of text with its padding.
+    alice.until("document.querySelector('#text').offsetHeight > 30");
     alice.send("Are you there?");
     alice.until_messages(&["Are you there?"]);
     bob.until("document.querySelector('.entry .badge')?.textContent === '1'");
