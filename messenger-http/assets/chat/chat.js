@@ -255,8 +255,10 @@ function renderInbox() {
 /// Opens a conversation. Its id is not known before its first message.
 async function show(id, other) {
   open?.events?.close();
-  if (open?.other !== other) stopEditing();
-  open = { id, other, messages: new Map(), pending: pendingOf(other), next: null, events: null, loading: false, editing: open?.other === other ? open.editing : null };
+  // Shown again: its id is known now, or reading it failed. What is there stays, and so does the focus.
+  const again = open?.other === other ? open : null;
+  if (!again) stopEditing();
+  open = { id, other, messages: again?.messages ?? new Map(), pending: pendingOf(other), next: null, events: null, loading: false, editing: again?.editing ?? null };
   const mine = open;
   $("app").classList.add("open");
   $("nothing").hidden = true;
@@ -274,7 +276,7 @@ async function show(id, other) {
     renderMessages();
     scrollToEnd();
     markRead();
-    $("text").focus();
+    if (!again) $("text").focus();
     open.events = follow(messagesPath(id), page.prev_cursor, "message", (message) => {
       if (open !== mine) return;
       const wasAtEnd = isAtEnd();
@@ -470,9 +472,9 @@ async function deliver(message) {
     const pending = pendingOf(receiver);
     pending.splice(pending.indexOf(message), 1);
     if (open?.other !== receiver) return true;
-    if (!open.id) { show(sent.conversation_id, receiver); return true; }
     const wasAtEnd = isAtEnd();
     mergeMessage(sent);
+    if (!open.id) { show(sent.conversation_id, receiver); return true; }
     renderMessages();
     if (wasAtEnd) scrollToEnd();
     return true;
