@@ -28,6 +28,10 @@ impl Body {
     {
         Self(Kind::Stream(stream.boxed_unsync()))
     }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.0, Kind::Stream(_))
+    }
 }
 
 impl Default for Body {

@@ -1,7 +1,8 @@
 //! Lists as server-sent events (HTML standard, section 9.2).
 //!
 //! A stream follows the log of a list. Its whole state is the cursor in the `id` of its events, so a
-//! client that was cut off resumes on any server, with `Last-Event-ID`, and misses nothing.
+//! client that was cut off resumes on any server, with `Last-Event-ID`, and misses nothing. A client
+//! that closes its connection, or only its writing side, ends the stream.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -27,7 +28,8 @@ use crate::route::{Call, Content, Group, Success, Verb};
 use crate::state::State;
 
 /// The time after which a comment shows that the stream is alive: to proxies, whose idle timeouts are
-/// 30 to 60 seconds, and to this server, which notices a client that has left when it writes.
+/// 30 to 60 seconds, and to this server, which notices a client that vanished without closing its
+/// connection when it writes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The time after which a client that was cut off connects again.

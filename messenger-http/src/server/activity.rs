@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A step in the life of a connection. Each request goes from `Idle` through the next four and back.
+/// A step in the life of a connection. Each request goes from `Idle` to `Answered` and back.
+/// Only answers without a length are `Streaming`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Waits for a request of which nothing has arrived.
@@ -17,6 +18,8 @@ pub(super) enum State {
     Body,
     /// The whole request has arrived and is being handled.
     Busy,
+    /// A stream of events is being written. It goes on until the client leaves or the server ends it.
+    Streaming,
     /// The last of the answer was handed over and is being written.
     Answered,
     /// Nothing more will be written. What the client still sends is read and dropped.
@@ -25,23 +28,27 @@ pub(super) enum State {
 
 impl State {
     /// In the order of their numbers.
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Idle,
         Self::Head,
         Self::Body,
         Self::Busy,
+        Self::Streaming,
         Self::Answered,
         Self::Closing,
     ];
 
     /// Returns `true` if a client that has sent a request is still owed its answer.
     pub(super) fn is_in_progress(self) -> bool {
-        matches!(self, Self::Body | Self::Busy | Self::Answered)
+        matches!(
+            self,
+            Self::Body | Self::Busy | Self::Streaming | Self::Answered
+        )
     }
 
     /// Returns `true` if the connection waits for its client, and nothing was done for it yet.
     pub(super) fn may_be_evicted(self) -> bool {
-        !matches!(self, Self::Busy | Self::Answered)
+        !matches!(self, Self::Busy | Self::Streaming | Self::Answered)
     }
 }
 

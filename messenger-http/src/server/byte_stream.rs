@@ -16,14 +16,24 @@ use super::write_timeout::WriteTimeout;
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Waits until bytes, the end of the stream or an error has arrived, and leaves it there to be
     /// read.
-    fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>>;
+}
+
+/// What a client has sent after its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    Bytes,
+    End,
 }
 
 impl Socket for TcpStream {
-    fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>> {
         let mut byte = [0];
         self.poll_peek(cx, &mut ReadBuf::new(&mut byte))
-            .map_ok(|_| ())
+            .map_ok(|length| match length {
+                0 => Arrival::End,
+                _ => Arrival::Bytes,
+            })
     }
 }
 
@@ -35,8 +45,8 @@ pub(super) struct ByteStream<S> {
     socket: S,
     activity: Arc<Activity>,
     write_timeout: WriteTimeout,
-    /// Something has arrived that hyper has not read yet.
-    arrived: bool,
+    /// What has arrived that hyper has not read yet.
+    arrived: Option<Arrival>,
     /// The client has sent its last byte.
     ended: bool,
     /// The bytes dropped since our side was closed.
@@ -52,7 +62,7 @@ impl<S: Socket> ByteStream<S> {
             socket,
             activity,
             write_timeout: WriteTimeout::new(write_timeout),
-            arrived: false,
+            arrived: None,
             ended: false,
             dropped: 0,
         }
@@ -64,16 +74,25 @@ impl<S: Socket> ByteStream<S> {
     /// after the request and wait for the answer (RFC 9112, section 9.6). So a reset would not be
     /// noticed, and the work would be done for nobody.
     fn check_reset(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.arrived || self.ended {
-            return Ok(());
+        if self.arrived.is_none()
+            && !self.ended
+            && let Poll::Ready(arrived) = self.socket.poll_arrival(cx)
+        {
+            self.arrived = Some(arrived?);
         }
-        match self.socket.poll_arrival(cx) {
-            Poll::Ready(arrived) => {
-                self.arrived = true;
-                arrived
-            }
-            Poll::Pending => Ok(()),
+        Ok(())
+    }
+
+    /// Fails if the client has reset the connection or closed its writing side.
+    ///
+    /// A stream of events has no end to wait for. A client that closes its side has left, and its place
+    /// is for others.
+    fn check_left(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        self.check_reset(cx)?;
+        if self.ended || self.arrived == Some(Arrival::End) {
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        Ok(())
     }
 
     /// Reads and drops what the client still sends, until it closes its side too.
@@ -100,7 +119,7 @@ impl<S: Socket> AsyncRead for ByteStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        self.arrived = false;
+        self.arrived = None;
         if buffer.filled().len() == before {
             self.ended = true;
         } else if self.activity.state() == State::Idle {
@@ -140,6 +159,7 @@ impl<S: Socket> AsyncWrite for ByteStream<S> {
         match self.activity.state() {
             State::Answered => self.activity.enter(State::Idle),
             State::Busy => self.check_reset(cx)?,
+            State::Streaming => self.check_left(cx)?,
             State::Idle | State::Head | State::Body | State::Closing => {}
         }
         Poll::Ready(Ok(()))

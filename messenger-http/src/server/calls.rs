@@ -123,6 +123,9 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Ok(response) = ready!(self.answer.as_mut().poll(cx));
+        if response.body().is_stream() {
+            self.activity.enter(State::Streaming);
+        }
         let mut response = response.map(|body| Tracked {
             body,
             activity: Arc::clone(&self.activity),

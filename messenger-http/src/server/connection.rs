@@ -103,7 +103,7 @@ impl Timeouts {
             State::Idle => self.idle,
             State::Head => self.head,
             // The service has timeouts for these, and the stream has one for writes.
-            State::Body | State::Busy | State::Answered => return None,
+            State::Body | State::Busy | State::Streaming | State::Answered => return None,
             State::Closing => CLOSING_TIMEOUT,
         };
         // A timeout that overflows is none.

@@ -10,12 +10,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::activity::Activity;
+use super::byte_stream::Arrival;
 use super::byte_stream::{ByteStream, Socket};
 use super::listener::Listener;
 use super::*;
 
 impl Socket for DuplexStream {
-    fn poll_arrival(&self, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<()>> {
+    fn poll_arrival(&self, _: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<Arrival>> {
         std::task::Poll::Pending
     }
 }

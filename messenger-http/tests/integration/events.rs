@@ -114,6 +114,23 @@ fn streams_have_a_limit_of_their_own() {
 }
 
 #[test]
+fn the_place_of_a_client_that_has_left_is_free_at_once() {
+    run(async {
+        let (mut service, config) = configs();
+        service.max_followers = 1;
+        let server = Server::with_configs(messenger().await, (service, config)).await;
+        let path = format!("/api/conversations/user/{}/events", user());
+        for _ in 0..3 {
+            let mut stream = Events::follow(server.address, &path, "").await;
+            stream.until("event: ready\n").await;
+            // Long before the heartbeat, whose write would fail.
+            drop(stream);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+#[test]
 fn the_script_of_the_chat_page_is_served_unchanged() {
     run(async {
         let server = Server::new(messenger().await).await;
