@@ -385,13 +385,14 @@ pub(crate) fn message_path_of(base: &str, conversation: ConversationId, id: Mess
     format!("{base}/api/messages/conversation/{conversation}/{id}")
 }
 
-/// Creates a problem from an error of the messenger, whose input was valid: so an error that blames
-/// an id or a text is about stored data. The status follows from the kind of the error and the
+/// Creates a problem from an error of the messenger, whose ids and texts were valid: so an error that
+/// blames one of them is about stored data. The status follows from the kind of the error and the
 /// outcome of the write.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match (error.kind(), error.subject()) {
             (ErrorKind::Malformed, Some(Subject::CursorScope))
+            | (ErrorKind::Invalid, Some(Subject::Participants))
             | (ErrorKind::KeyReused, Some(Subject::IdempotencyKey)) => {
                 return Self::of_input(error);
             }

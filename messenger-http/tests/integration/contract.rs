@@ -49,6 +49,17 @@ impl Answer {
         assert!(values.next().is_none(), "{name} is there twice");
         value.map(|value| value.to_str().unwrap())
     }
+
+    /// Checks that this is a problem document with this status and code.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, code: &str) {
+        let problem = self.json();
+        assert_eq!(
+            (self.status.as_u16(), problem["code"].as_str()),
+            (status, Some(code)),
+            "{problem}"
+        );
+    }
 }
 
 /// Headers of HTTP itself, and of the server's connections.
@@ -95,7 +106,7 @@ pub(crate) fn check(document: &Value, method: &Method, path: &str, answer: &Answ
     check_body(method, response, answer, &context);
 }
 
-/// What the description of the document says of every answer.
+/// Checks what the description of the document says of every answer.
 fn check_common_headers(answer: &Answer, context: &str) {
     let cache_control = answer.header("cache-control").expect(context);
     assert!(
@@ -112,7 +123,7 @@ fn check_common_headers(answer: &Answer, context: &str) {
     );
 }
 
-/// Whether the answer is a problem of the request's head, which belongs to no operation.
+/// Returns `true` if the answer is a problem of the request's head, which belongs to no operation.
 fn is_about_the_head(answer: &Answer) -> bool {
     match answer.status.as_u16() {
         421 | 501 => true,
@@ -265,7 +276,7 @@ fn validator(schema: &Value) -> jsonschema::Validator {
             schema["additionalProperties"] = false.into();
         }
     }
-    // What formats alone do not say.
+    // Formats alone do not say this.
     for (name, pattern) in [
         (
             "ConversationId",
