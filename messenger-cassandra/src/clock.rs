@@ -140,7 +140,7 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_millis(START + millis)
     }
 
-    /// A node that is ahead by so many milliseconds, asked over a round trip of so many.
+    /// A sample of a node that is `ahead` milliseconds ahead, taken over a round trip of this many milliseconds.
     fn sample(ahead: i64, round_trip: u64) -> Sample {
         let node = (START + round_trip / 2).saturating_add_signed(ahead);
         Sample {

@@ -148,7 +148,7 @@ statements! {
     /// A user's entries in the order of their conversation ids, for the repair.
     entries_after = concat!(entry!(), " AND conversation_id > :conversation_id LIMIT :count");
     entries_first = concat!(entry!(), " LIMIT :count");
-    /// When anything in an inbox was changed last.
+    /// The time of the last change of an inbox.
     stamp = "SELECT DISTINCT latest, imported FROM {}.inbox_heads WHERE user_id = :user_id";
     /// The partitions of `inbox_heads` in the order of their tokens.
     users_first = "SELECT DISTINCT user_id, latest, imported FROM {}.inbox_heads LIMIT :count";

@@ -76,7 +76,7 @@ async fn not_trusted(config: CassandraConfig) -> Verdict {
     Ok(())
 }
 
-/// How many connections of clients the node has, with TLS or without.
+/// Returns the number of client connections of the node, with TLS or without.
 async fn connections(bare: &Session, with_tls: bool) -> Result<usize, Failed> {
     let statement = "SELECT ssl_enabled FROM system_views.clients";
     let rows = bare.query_unpaged(statement, ()).await?;

@@ -42,8 +42,9 @@ impl ServerThread {
                 runtime.block_on(async {
                     // The receiver waits until it has this.
                     let _ = started.send(own_statistics());
-                    let listener = TcpListener::from_std(listener);
-                    serve(listener.expect("a runtime of its own"), stopped).await;
+                    // It fails only outside of a runtime with input and output.
+                    let listener = TcpListener::from_std(listener).expect("a runtime");
+                    serve(listener, stopped).await;
                 });
             })?;
         Ok(Self {

@@ -90,7 +90,7 @@ impl Default for FirstPages {
 }
 
 impl FirstPages {
-    /// Returns a page that has so many entries, or all that there are.
+    /// Returns a page of `limit` entries, or of all if there are fewer.
     fn get(&self, user: &UserId, limit: usize) -> Option<FirstPage> {
         let page = self.pages.get(user)?;
         let is_whole = page.entries.len() < page.limit;

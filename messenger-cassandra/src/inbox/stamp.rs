@@ -1,4 +1,4 @@
-//! When an inbox was changed last: the static columns of `inbox_heads`.
+//! The time of the last change of an inbox: the static columns of `inbox_heads`.
 
 use messenger_core::{Error, Position, UserId};
 use scylla::{DeserializeRow, SerializeRow};

@@ -24,7 +24,7 @@ pub(crate) struct Info {
     /// Settings that servers must agree on, once a server of version 2 has written it.
     consistency: Option<String>,
     request_timeout_ms: Option<i64>,
-    /// When the upgrade to this version was finished.
+    /// The time at which the upgrade to this version was finished.
     finished_ms: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with the cluster or the configuration is said at once, with what to change.
+//! A fault of the cluster or the configuration is reported at once, with what to change.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What becomes of versions on disk: each one is flushed to a file of its own, and files are compacted.
+//! Versions on disk: each one is flushed to a file of its own, and files are compacted.
 //!
 //! - Ties: two versions have one timestamp, and the greater value must win wherever values are merged.
 //! - A text that was unsent is in no file any more.

@@ -1,4 +1,4 @@
-//! What the store says of itself: metrics.
+//! The metrics of the store.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -17,13 +17,13 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use crate::world::{Verdict, World, eventually, failed};
 
-/// How long the store behind the proxy waits for an answer: long enough for a busy machine.
+/// The time for which the store behind the proxy waits for an answer: enough for a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Attempts that a request may have, and some more.
 const ALL_ATTEMPTS: usize = 10;
 
-/// What happens to one request of a call.
+/// The fate of one request of a call.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// The node never sees it.
@@ -46,7 +46,7 @@ pub(crate) enum Fault {
 pub(crate) struct Proxied {
     pub(crate) store: CassandraStore,
     proxy: RunningProxy,
-    /// Whether a connection was broken.
+    /// `true` if a connection was broken.
     broke: bool,
 }
 
@@ -62,7 +62,7 @@ impl Proxied {
         })
     }
 
-    /// Lets this happen to the request after so many others, counted from now.
+    /// Lets this happen to the request that comes `after` this many others, counted from now.
     pub(crate) fn prepare(&mut self, fault: &Fault, after: usize) {
         self.broke = matches!(fault, Fault::BreaksBefore | Fault::BreaksAfter);
         let node = &mut self.proxy.running_nodes[0];
@@ -99,7 +99,7 @@ impl Proxied {
         }
     }
 
-    /// Answers the request after so many others with these errors, one for each attempt.
+    /// Answers the request that comes `after` this many others with these errors, one for each attempt.
     pub(crate) fn prepare_errors(
         &mut self,
         after: usize,
@@ -179,8 +179,8 @@ fn statement() -> Condition {
     opcode(RequestOpcode::Execute).or(opcode(RequestOpcode::Batch))
 }
 
-/// Such a frame, after so many of its kind, so many times; and none of the connection on which the
-/// driver looks after the cluster.
+/// Matches `times` frames of this kind, which come `after` this many others; and none of the driver's
+/// control connection.
 fn data(kind: Condition, after: usize, times: usize) -> Condition {
     let own = Condition::not(Condition::ConnectionRegisteredAnyEvent);
     let turn = Condition::not(Condition::TrueForLimitedTimes(after))

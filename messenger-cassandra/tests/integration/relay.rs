@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-/// Whether a frame is on its way to the node or from it.
+/// The direction of a frame: to the node or from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Request,

@@ -1,4 +1,4 @@
-//! What all cases share: one node, one keyspace, one runtime; and users that nobody else has.
+//! One node, one keyspace and one runtime for all cases, and users that no other case has.
 
 use std::sync::OnceLock;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What one user may do, and what it costs to decide that.
+//! The permissions of an actor, and the reads that checking them costs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -11,6 +11,9 @@ use parking_lot::Mutex;
 
 use crate::config::ServiceConfig;
 
+/// The number of users below which idle ones are not removed.
+const MIN_SWEEP_AT: usize = 1024;
+
 /// The limits of all users.
 #[derive(Debug)]
 pub(crate) struct Rates {
@@ -42,11 +45,11 @@ impl Rates {
     }
 }
 
-/// A limit for each user: so many in a second, and as many at once.
+/// A limit for each user: a number of calls per second, all of which may come at once.
 #[derive(Debug)]
 struct Rate {
     limiter: RateLimiter<UserId, HashMapStateStore<UserId>, DefaultClock>,
-    /// The number of users at which those are forgotten who have used nothing for a second.
+    /// The number of users at which idle ones are removed: those without a call for a second.
     sweep_at: Mutex<usize>,
 }
 
@@ -54,7 +57,7 @@ impl Rate {
     fn new(per_second: NonZero<u32>) -> Self {
         Self {
             limiter: RateLimiter::hashmap(Quota::per_second(per_second)),
-            sweep_at: Mutex::new(SWEEP_AT_LEAST),
+            sweep_at: Mutex::new(MIN_SWEEP_AT),
         }
     }
 
@@ -64,24 +67,23 @@ impl Rate {
         checked.map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
     }
 
-    /// Keeps memory in proportion to the users of the last second.
+    /// Removes idle users now and then, so that memory stays in proportion to the users of the last
+    /// second.
     fn sweep(&self) {
         let mut sweep_at = self.sweep_at.lock();
         if self.limiter.len() >= *sweep_at {
             self.limiter.retain_recent();
-            *sweep_at = SWEEP_AT_LEAST.max(2 * self.limiter.len());
+            *sweep_at = MIN_SWEEP_AT.max(2 * self.limiter.len());
         }
     }
 }
-
-const SWEEP_AT_LEAST: usize = 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn users_who_are_idle_are_forgotten() {
+    fn idle_users_are_removed() {
         let rate = Rate::new(NonZero::new(1000).unwrap());
         for n in 0..20_000_u64 {
             rate.check(&UserId::from(n)).unwrap();

@@ -19,7 +19,7 @@ pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn poll_arrival(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrival>>;
 }
 
-/// What a client has sent after its request.
+/// The next thing that a client has sent after its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
     Bytes,
@@ -45,7 +45,7 @@ pub(super) struct ByteStream<S> {
     socket: S,
     activity: Arc<Activity>,
     write_timeout: WriteTimeout,
-    /// What has arrived that hyper has not read yet.
+    /// The first thing that has arrived and that hyper has not read yet.
     arrived: Option<Arrival>,
     /// The client has sent its last byte.
     ended: bool,

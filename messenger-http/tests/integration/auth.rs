@@ -1,4 +1,4 @@
-//! Who may do what, with authentication.
+//! The permissions of each user, with authentication.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::client::{Client, conversation_of};
-use crate::contract::{Answer, DOCUMENT_WITH_AUTHENTICATION};
+use crate::contract::DOCUMENT_WITH_AUTHENTICATION;
 use crate::raw::{LONG, connect, post_head, read_until};
 use crate::server::{Server, configs};
 use crate::{messenger, run, user};
@@ -78,16 +78,6 @@ impl Server {
     fn client_of_nobody(&self) -> Client {
         Client::authenticated(self.address, None)
     }
-}
-
-#[track_caller]
-fn assert_problem(answer: &Answer, status: u16, code: &str) {
-    let problem = answer.json();
-    assert_eq!(
-        (answer.status.as_u16(), problem["code"].as_str()),
-        (status, Some(code)),
-        "{problem}"
-    );
 }
 
 /// Sends a message, naming only the receiver.
@@ -305,7 +295,7 @@ fn a_caller_names_nobody_else() {
             ),
         ] {
             let answer = client.json(method, &path, body).await;
-            assert_problem(&answer, 403, "not_yours");
+            answer.assert_problem(403, "not_yours");
         }
         for (method, path) in [
             (Method::DELETE, format!("{of_message}?sender_id={bob}")),
@@ -313,9 +303,12 @@ fn a_caller_names_nobody_else() {
             (Method::GET, format!("/api/conversations/user/{bob}")),
             (Method::GET, format!("/api/conversations/user/{bob}/events")),
         ] {
-            assert_problem(&client.method(method, &path).await, 403, "not_yours");
+            client
+                .method(method, &path)
+                .await
+                .assert_problem(403, "not_yours");
         }
-        // Their own name is no mistake.
+        // Naming oneself is allowed.
         let path = format!("{of_conversation}?user_id={alice}");
         assert_eq!(
             client.ok(&path).await["participants"]
@@ -346,14 +339,14 @@ fn a_request_without_a_valid_credential_is_refused_before_its_body() {
             // Also before the query is read.
             for path in [path.to_owned(), format!("{path}?nonsense=1")] {
                 let answer = client.get(&path).await;
-                assert_problem(&answer, 401, "unauthenticated");
+                answer.assert_problem(401, "unauthenticated");
                 assert_eq!(answer.header("www-authenticate"), Some(challenge));
             }
         }
         // A token in the query is none.
         let path = format!("{path}?access_token=for-alice");
         let answer = server.client_of_nobody().get(&path).await;
-        assert_problem(&answer, 401, "unauthenticated");
+        answer.assert_problem(401, "unauthenticated");
 
         let mut stream = connect(server.address).await;
         let head = format!("{}Content-Length: 100000\r\n\r\n", post_head());
@@ -392,7 +385,7 @@ fn a_credential_that_cannot_be_checked_is_503() {
                 .client_with(token)
                 .get("/api/conversations/user/alice")
                 .await;
-            assert_problem(&answer, 503, "authentication_unavailable");
+            answer.assert_problem(503, "authentication_unavailable");
             assert_eq!(answer.header("retry-after"), Some("5"));
         }
     });
@@ -438,7 +431,7 @@ fn each_user_has_limits_of_their_own() {
             answers.push(client.get(&path).await);
         }
         let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
-        assert_problem(refused, 429, "too_many_requests");
+        refused.assert_problem(429, "too_many_requests");
         assert_eq!(refused.header("retry-after"), Some("1"));
         // Others are not affected, and after a while nobody is.
         assert_eq!(
@@ -487,11 +480,11 @@ fn a_policy_is_asked_with_and_without_authentication() {
             let body =
                 |content| json!({"sender_id": alice, "receiver_id": bob, "content": content});
             let answer = client.json(Method::POST, "/api/messages/", body("x")).await;
-            assert_problem(&answer, 403, "not_allowed");
+            answer.assert_problem(403, "not_allowed");
             let answer = client
                 .json(Method::POST, "/api/messages/", body("fail"))
                 .await;
-            assert_problem(&answer, 503, "unavailable");
+            answer.assert_problem(503, "unavailable");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! What the calls give when all goes well.
+//! The answers of the calls when all goes well.
 
 use http::Method;
 use messenger_core::{Messenger, UserId};
@@ -87,7 +87,7 @@ fn a_message_is_found_wherever_it_should_be() {
     });
 }
 
-/// What two requests for one page agree in. What is settled grows with time on a store that several
+/// Returns the parts of a page in which two requests for it agree. What is settled grows with time on a store that several
 /// servers write, and `prev_cursor` with it.
 fn without_prev(mut answer: Value) -> Value {
     if let Some(members) = answer.as_object_mut() {

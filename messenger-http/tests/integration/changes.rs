@@ -71,16 +71,6 @@ impl Chat {
     }
 }
 
-#[track_caller]
-fn assert_problem(answer: &Answer, status: u16, code: &str) {
-    let problem = answer.json();
-    assert_eq!(
-        (answer.status.as_u16(), problem["code"].as_str()),
-        (status, Some(code)),
-        "{problem}"
-    );
-}
-
 #[test]
 fn an_edited_message_shows_its_new_content() {
     run(async {
@@ -128,11 +118,9 @@ fn an_unsent_message_has_no_content_anywhere() {
             chat.entry(&chat.bob).await["last_message"]["preview"],
             Value::Null
         );
-        assert_problem(
-            &chat.edit(&chat.alice, "again").await,
-            409,
-            "message_unsent",
-        );
+        chat.edit(&chat.alice, "again")
+            .await
+            .assert_problem(409, "message_unsent");
         assert_eq!(chat.unsend(&chat.alice).await.status, 200);
     });
 }
@@ -161,8 +149,8 @@ fn only_the_sender_changes_a_message() {
             // For a user who takes no part it does not exist.
             (&user(), 404, "message_not_found"),
         ] {
-            assert_problem(&chat.edit(user, "yours").await, status, code);
-            assert_problem(&chat.unsend(user).await, status, code);
+            chat.edit(user, "yours").await.assert_problem(status, code);
+            chat.unsend(user).await.assert_problem(status, code);
         }
         assert_eq!(chat.client.ok(&chat.path()).await, chat.message);
     });
@@ -320,7 +308,7 @@ fn bad_changes_are_refused() {
                 "invalid_query",
             ),
         ] {
-            assert_problem(&answer, status, code);
+            answer.assert_problem(status, code);
         }
         // Nothing was written.
         assert_eq!(client.ok(&chat.path()).await, chat.message);
@@ -339,7 +327,7 @@ fn a_newer_cursor_goes_with_no_time() {
         let page = chat.client.ok(&before).await;
         let prev = page["prev_cursor"].as_str().unwrap();
         let answer = chat.client.get(&format!("{before}&cursor={prev}")).await;
-        assert_problem(&answer, 400, "foreign_cursor");
+        answer.assert_problem(400, "foreign_cursor");
         assert!(answer.json()["detail"].as_str().unwrap().contains("time"));
     });
 }

@@ -1,4 +1,4 @@
-//! What a client gets, and does not get, when the store fails.
+//! The answers to a client when the store fails.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -12,7 +12,7 @@ use messenger_core::{
 use messenger_memory::MemoryStore;
 use tokio::sync::Semaphore;
 
-/// What happens before a call reaches the store below.
+/// An event before a call reaches the store below.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     None,
@@ -56,7 +56,7 @@ pub(crate) struct Faulty {
     reads: Fault,
     writes: Fault,
     reserves: Fault,
-    /// How many conversations were looked up.
+    /// The number of conversations that were looked up.
     pub(crate) lookups: Arc<AtomicUsize>,
 }
 

@@ -30,7 +30,7 @@ const RUNS: u32 = 50;
 /// end each run.
 const MAX_CALLS: usize = 16;
 
-/// What caught a mistake, by the name of the test.
+/// The case that caught each mistake, by the name of the test.
 type Caught = Arc<Mutex<BTreeMap<String, String>>>;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! How a mistake is planted: a wrapper of the memory store that overrides the methods it gets wrong.
+//! A planted mistake: a wrapper of the memory store that overrides the methods it gets wrong.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) struct Mistake {
     pub(crate) rule: u8,
     /// The name, as names of tests are written.
     pub(crate) name: &'static str,
-    /// Whether generated calls find it. Otherwise it only shows in a case made for it: under
+    /// `true` if generated calls find it. Otherwise it only shows in a case made for it: under
     /// concurrency, in long lists, with rare texts.
     pub(crate) in_lockstep: bool,
     build: fn() -> TestStore,

@@ -7,7 +7,7 @@ use futures_util::stream::{self, Fuse, Peekable};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use messenger_core::{Error, Logged};
 
-/// What two logs hold at a key.
+/// The changes of two logs at a key.
 #[derive(Debug)]
 pub(super) enum Side<T> {
     Source(Logged<T>),

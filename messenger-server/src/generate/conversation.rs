@@ -31,7 +31,7 @@ pub(super) struct Conversation {
     languages: [Language; 2],
     seed: u64,
     rng: Xoshiro256PlusPlus,
-    /// When it begins and ends, in activity.
+    /// Its begin and end, in activity.
     begin: u64,
     end: u64,
     messages: u64,

@@ -103,6 +103,12 @@ impl Window {
     }
 }
 
+/// Opens the conversation of alice and bob in a window for each.
+fn open_both(server: &Server, chromium: &Chromium) -> [Window; 2] {
+    [("alice", "bob"), ("bob", "alice")]
+        .map(|(user, other)| chromium.open(&server.chat(user, other)))
+}
+
 fn two_windows_talk(chromium: &Chromium) {
     let server = Server::start();
     let alice = chromium.open(&server.chat("alice", "bob"));
@@ -137,8 +143,7 @@ fn markup_in_messages_stays_text(chromium: &Chromium) {
         "{base} ${document.title='broken'} \u{202e}right to left",
     ];
     let server = Server::start();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     for (index, text) in TEXTS.iter().enumerate() {
         alice.send(text);
         alice.until_messages(&TEXTS[..=index]);
@@ -161,8 +166,7 @@ fn markup_in_messages_stays_text(chromium: &Chromium) {
 
 fn edits_and_unsends_appear_in_the_other_window(chromium: &Chromium) {
     let server = Server::start();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     alice.send("Come at sixt");
     alice.until_messages(&["Come at sixt"]);
     bob.until_messages(&["Come at sixt"]);
@@ -250,8 +254,7 @@ fn messages_sent_while_the_server_restarts_arrive_once(chromium: &Chromium) {
     let folder = TempDir::new().unwrap();
     let server = Server::on_sqlite(folder.path(), "127.0.0.1:0", &[]);
     let address = server.address.clone();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     alice.send("before");
     bob.until_messages(&["before"]);
 
@@ -278,8 +281,7 @@ fn messages_sent_while_the_server_restarts_arrive_once(chromium: &Chromium) {
 
 fn a_message_whose_answer_is_lost_arrives_once(chromium: &Chromium) {
     let server = Server::start();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     alice.send("first");
     bob.until_messages(&["first"]);
     alice.fail_next_post(Failure::AnswerLost);
@@ -300,8 +302,7 @@ fn a_message_whose_answer_is_lost_arrives_once(chromium: &Chromium) {
 fn messages_written_offline_arrive_in_order(chromium: &Chromium) {
     const TEXTS: [&str; 5] = ["one", "two", "three", "four", "five"];
     let server = Server::start();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     alice.until_connected();
     alice.set_offline(true);
     for text in TEXTS {
@@ -318,8 +319,7 @@ fn messages_written_offline_arrive_in_order(chromium: &Chromium) {
 
 fn a_refused_message_is_sent_on_request(chromium: &Chromium) {
     let server = Server::start();
-    let alice = chromium.open(&server.chat("alice", "bob"));
-    let bob = chromium.open(&server.chat("bob", "alice"));
+    let [alice, bob] = open_both(&server, chromium);
     alice.until_connected();
     alice.fail_next_post(Failure::Forbidden);
     alice.send("Hello");

@@ -17,7 +17,7 @@ pub(crate) fn state_of(message: &Value) -> (String, State) {
     (text("id"), (message["content"].is_null(), text("revision")))
 }
 
-/// What a follower has.
+/// A follower of a history, and the messages it has received.
 #[derive(Debug, Default)]
 pub(crate) struct Follower {
     pub(crate) messages: HashMap<String, State>,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::follower::{Follower, State, state_of};
 
-/// How much there is to do.
+/// The number of messages and followers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sizes {
     messages: usize,

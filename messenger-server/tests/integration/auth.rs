@@ -50,7 +50,12 @@ const CLAIMS: [&str; 2] = [
 ];
 
 fn server(keys: &str) -> Server {
-    Server::start(&["--auth=jwt", keys, CLAIMS[0], CLAIMS[1]])
+    server_with(keys, &[])
+}
+
+fn server_with(keys: &str, flags: &[&str]) -> Server {
+    let authentication = ["--auth=jwt", keys, CLAIMS[0], CLAIMS[1]];
+    Server::start(&[&authentication, flags].concat())
 }
 
 fn token(user: &str, keys: &Path, claims: &[&str]) -> String {
@@ -293,14 +298,7 @@ fn the_demo_has_a_token_if_there_is_a_secret() {
 #[test]
 fn a_user_has_a_limit_of_requests() {
     let keys = KeyFile::new(SECRET);
-    let arguments = [
-        "--auth=jwt",
-        &keys.flag(),
-        CLAIMS[0],
-        CLAIMS[1],
-        "--max-user-requests=2",
-    ];
-    let server = Server::start(&arguments);
+    let server = server_with(&keys.flag(), &["--max-user-requests=2"]);
     let (alice, bob) = (
         token("alice", &keys.path(), &CLAIMS),
         token("bob", &keys.path(), &CLAIMS),
@@ -317,14 +315,7 @@ fn a_user_has_a_limit_of_requests() {
 #[test]
 fn the_log_names_the_caller_and_never_the_token() {
     let keys = KeyFile::new(SECRET);
-    let arguments = [
-        "--auth=jwt",
-        &keys.flag(),
-        CLAIMS[0],
-        CLAIMS[1],
-        "--log=debug",
-    ];
-    let mut server = Server::start(&arguments);
+    let mut server = server_with(&keys.flag(), &["--log=debug"]);
     let token = token("alice", &keys.path(), &CLAIMS);
     assert_eq!(status(&server, &token), 200);
     server.process.signal("TERM");

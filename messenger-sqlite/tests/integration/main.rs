@@ -1,4 +1,4 @@
-//! What the suite cannot see: files, crashes, disks, and time.
+//! The parts of the store that the suite cannot see: files, crashes, disks, and time.
 //!
 //! Some cases start this program once more as a child that is killed: see `child`.
 

@@ -80,7 +80,7 @@ async fn closing_leaves_no_write_ahead_log() -> Result {
         let options = SqliteOptions::new().with_readers(8);
         let messenger = Messenger::new(SqliteStore::open_with(&directory, options)?);
         let sent = messenger.send(message("alice", "bob", "one")).await?;
-        // So many reads at a time that each thread has opened the database.
+        // Enough concurrent reads that each thread opens the database.
         let read = || messenger.message(sent.conversation_id(), sent.id());
         futures_util::future::try_join_all((0..100).map(|_| read())).await?;
         drop(messenger);

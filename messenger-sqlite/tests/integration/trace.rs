@@ -1,4 +1,4 @@
-//! What a process wrote to the files of a store, when it synced them, and what it said meanwhile,
+//! The writes and syncs of a process on the files of a store, and the lines that it printed meanwhile,
 //! recorded by strace.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What the cases share.
+//! Tools that the cases share.
 
 use std::collections::BTreeSet;
 

@@ -47,7 +47,7 @@ pub(crate) fn say(line: &str) {
     let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
 }
 
-/// What the process that started this one says, line by line. This one ends with it.
+/// Returns the lines that the process that started this one prints. This one ends with it.
 pub(crate) fn listen() -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
@@ -109,7 +109,7 @@ impl Process {
         self.wait_until_said(1)
     }
 
-    /// Waits until it has said so many more lines.
+    /// Waits until it has printed this many more lines.
     pub(crate) fn wait_until_said(&self, lines: usize) -> Verdict {
         for _ in 0..lines {
             let line = self.lines.recv();

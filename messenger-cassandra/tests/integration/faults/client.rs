@@ -19,13 +19,13 @@ use super::world::{
     Pair, Verdict, client, config, ensure, failed, migrated, name, number, runtime,
 };
 
-/// How many messages a client has in flight.
+/// The messages that a client has in flight.
 const LANES: usize = 8;
 
-/// How many messages go to a pair of users before a lane begins with a new one.
+/// The messages to a pair of users before a lane begins with a new one.
 const TO_EACH_PAIR: usize = 4;
 
-/// How many lines a client says at most before it is killed: every lane has come to its second pair
+/// The most lines that a client prints before it is killed: every lane has come to its second pair
 /// by then.
 const MOST_LINES: usize = LANES * (2 * TO_EACH_PAIR + 1) * 2;
 
@@ -61,7 +61,7 @@ fn kill_one(nodes: &Nodes, keyspace: &str) -> Result<Vec<String>, Failed> {
     process.kill()
 }
 
-/// What the killed ones have said.
+/// The lines that the killed clients have printed.
 #[derive(Default)]
 struct Said {
     record: Record,

@@ -19,13 +19,13 @@ use super::child::{self, Process};
 use super::world::{Pair, Verdict, client, config, ensure, failed, migrated, name, runtime};
 use crate::relay::{Frame, Relay, Way};
 
-/// How long the processes write.
+/// The time for which the processes write.
 const WRITING: Duration = Duration::from_secs(6);
 
 /// The timeout of these processes. It is part of the settle time.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long a slow write is held back: nearly as long as it may be.
+/// The time for which a slow write is held back: nearly as long as it may be.
 const HELD: Duration = Duration::from_millis(3500);
 
 /// The operation of a batch in the protocol.
@@ -80,7 +80,7 @@ pub(crate) fn apart() -> Trial {
     )
 }
 
-/// What was acknowledged anywhere was seen by every reader.
+/// Checks that every reader has seen each acknowledged write.
 fn check(said: &[Vec<String>]) -> Verdict {
     let lines = |of: usize, what: &'static str| {
         let lines = said[of].iter();
@@ -123,8 +123,8 @@ fn check(said: &[Vec<String>]) -> Verdict {
     Ok(())
 }
 
-/// The role: its clock is so many milliseconds ahead, and it reads and writes, or only writes, or
-/// writes slowly: many messages at a time, each held back on its way to the node.
+/// Plays the role of a process whose clock is ahead by some milliseconds. It reads and writes, or only
+/// writes, or writes slowly: many messages at a time, each held back on its way to the node.
 pub(crate) fn play(
     nodes: &[String],
     keyspace: &str,
@@ -217,7 +217,7 @@ struct Reader<L: List> {
     came: usize,
 }
 
-/// What is read.
+/// A list that is read.
 trait List: Clone + Send + Sync + 'static {
     type Item: Send;
     type Key: Ord + Send;

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::world::{Pair, QuickTime, client};
 
-/// How many messages each client has in flight.
+/// The messages that each client has in flight.
 const LANES: usize = 2;
 
 /// Clients that send.
@@ -24,7 +24,7 @@ pub(crate) struct Load {
     lanes: Vec<JoinHandle<Record>>,
 }
 
-/// What a client was told about its writes.
+/// The outcomes that a client was told of its writes.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) acknowledged: Vec<(ConversationId, MessageId)>,
@@ -40,14 +40,14 @@ pub(crate) struct Record {
     pub(crate) refused_texts: HashSet<String>,
     /// Read markers that were acknowledged.
     pub(crate) marks: Vec<(Pair, UserId, MessageId)>,
-    /// When a message was acknowledged.
+    /// The times at which messages were acknowledged.
     at: Vec<Instant>,
-    /// What the errors said, and how often.
+    /// The texts of the errors, and their counts.
     errors: BTreeMap<String, usize>,
 }
 
 impl Load {
-    /// Lets so many clients send to all of these pairs in turn.
+    /// Lets this many clients send to all of these pairs in turn.
     pub(crate) async fn start(
         config: &CassandraConfig,
         clients: usize,
@@ -128,7 +128,7 @@ async fn send(
     record
 }
 
-/// What an error and its causes say.
+/// Returns the texts of an error and its causes.
 fn said(error: &messenger_core::Error) -> String {
     let mut text = error.to_string();
     if let Some(cause) = std::error::Error::source(error) {

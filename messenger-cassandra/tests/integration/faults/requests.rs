@@ -49,7 +49,7 @@ pub(crate) fn cases() -> Vec<Trial> {
     ]
 }
 
-/// How many requests a call makes. A cold write reads both inboxes first, and inserts an index row for
+/// The number of requests of each call. A cold write reads both inboxes first, and inserts an index row for
 /// each; after a put in the same epoch, an index row is known to be there.
 const COLD_SEND: usize = 5;
 const WARM_SEND: usize = 1;
@@ -249,7 +249,8 @@ fn is_expected(
     Err(format!("{what}: told {outcome:?}, not {expected:?}").into())
 }
 
-/// What was told is still true after a while, and a retry brings every version into every view.
+/// Checks that what was told is still true after a while, and that a retry brings every version into
+/// every view.
 async fn retried(world: &World, proxied: &Proxied, told: &[Told]) -> Verdict {
     tokio::time::sleep(Duration::from_millis(500)).await;
     for told in told {
@@ -490,7 +491,7 @@ async fn earlier_attempt(world: World) -> Verdict {
     Ok(())
 }
 
-/// What a node answers that has the log of a batch on one other node, and not on the second.
+/// Returns the answer of a node that has the log of a batch on one other node, and not on the second.
 fn half_logged() -> DbError {
     DbError::WriteTimeout {
         consistency: Consistency::Two,

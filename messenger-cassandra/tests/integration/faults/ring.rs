@@ -180,7 +180,7 @@ impl Quiet {
     }
 }
 
-/// When which fault began and was over.
+/// The times at which each fault began and was over.
 #[derive(Default)]
 struct Log {
     faults: Vec<(&'static str, Instant, Instant)>,
@@ -202,7 +202,7 @@ impl Log {
     }
 }
 
-/// How often the two other nodes have noticed that a node came up.
+/// Returns how often the two other nodes have noticed that a node came up.
 fn ups(cluster: &Cluster, index: usize) -> Result<usize, Failed> {
     let mut count = 0;
     for (other, node) in cluster.nodes().iter().enumerate() {

@@ -12,7 +12,7 @@ use messenger_core::{
 use super::load::Record;
 use super::world::{Pair, Verdict, ensure, failed};
 
-/// How often a read is tried that an overloaded machine was too slow for.
+/// The attempts of a read for which an overloaded machine was too slow.
 const TRIES: usize = 5;
 
 /// All views of some conversations, as they were read.
@@ -87,7 +87,7 @@ impl Views {
         }
     }
 
-    /// What was acknowledged is in every view; what was refused is in none; and there is nothing
+    /// Checks that what was acknowledged is in every view; what was refused is in none; and there is nothing
     /// that nobody wrote.
     pub(crate) fn hold(&self, record: &Record) -> Verdict {
         for (conversation, id) in &record.acknowledged {

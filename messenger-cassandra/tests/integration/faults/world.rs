@@ -1,4 +1,4 @@
-//! What all cases use: a runtime, users that nobody else has, and a store with short windows.
+//! A runtime for all cases, users that no other case has, and a store with short windows.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -56,8 +56,8 @@ pub(crate) async fn migrated(
 ) -> Result<(CassandraConfig, String), Failed> {
     let keyspace = name("faults");
     let config = config(nodes, &keyspace).with_replication(Replication::everywhere(factor));
-    // Right after its start a node may not have told the driver of the others yet; then so many
-    // copies are refused.
+    // Right after its start a node may not have told the driver of the others yet. Then more copies
+    // than it knows nodes are refused.
     let limit = Instant::now() + Duration::from_secs(60);
     while let Err(error) = CassandraStore::migrate(&config).await {
         if factor == 1 || Instant::now() > limit {
@@ -68,7 +68,7 @@ pub(crate) async fn migrated(
     Ok((config, keyspace))
 }
 
-/// How this keyspace is reached. The timeout is short, for faults to outlast it.
+/// Returns the configuration for this keyspace. The timeout is short, so that faults outlast it.
 pub(crate) fn config(nodes: &[String], keyspace: &str) -> CassandraConfig {
     CassandraConfig::new(nodes)
         .with_keyspace(keyspace)
@@ -78,7 +78,7 @@ pub(crate) fn config(nodes: &[String], keyspace: &str) -> CassandraConfig {
         .with_windows(WINDOW, WINDOW)
 }
 
-/// How long a call may take.
+/// The time limit of a call.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A client as a process would have it: nothing is shared with others, and nothing remembered.
@@ -137,7 +137,7 @@ impl Pair {
     }
 }
 
-/// All pairs of so many new users.
+/// Returns all pairs of this many new users.
 pub(crate) fn circle(users: usize) -> Vec<Pair> {
     let suffix = name("");
     let user = |n: usize| format!("user{n}{suffix}");

@@ -16,7 +16,7 @@ use super::world::{READ, Verdict, fill, message, user};
 
 const EPOCH: Duration = Duration::from_secs(6 * 3600);
 
-/// How many callers there are at the same time, and for how long each call is measured.
+/// The number of concurrent callers, and the time for which each call is measured.
 const CALLERS: usize = 16;
 const TIME: Duration = Duration::from_secs(3);
 

@@ -1,4 +1,4 @@
-//! How long an epoch should be: a measurement rather than a test, so it runs only when asked, with
+//! The best length of an epoch: a measurement rather than a test, so it runs only when asked, with
 //! `cargo test --release -p messenger-cassandra --test integration -- --ignored epochs`.
 //!
 //! The same two users in keyspaces with epochs of an hour, six hours and a day:
@@ -24,10 +24,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// How long deleted rows are kept, and count.
+/// The time for which deleted rows are kept, and count.
 const GRACE: Duration = Duration::from_secs(10_800);
 
-/// How often the time of a page is taken; the median counts.
+/// The number of times that a page is timed. The median counts.
 const TIMES: usize = 15;
 
 pub(crate) fn trial() -> Trial {

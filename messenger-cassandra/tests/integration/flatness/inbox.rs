@@ -30,7 +30,7 @@ const BUCKET: Duration = Duration::from_secs(10 * 24 * 3600);
 /// The shortest epoch that there can be.
 const SHORT: Duration = Duration::from_secs(300);
 
-/// What a page reads at most where so many conversations are active in an epoch.
+/// Returns the most rows that a page reads if this many conversations are active in an epoch.
 fn most(in_an_epoch: u64) -> u64 {
     let index = 128 + 2 * (READ + in_an_epoch);
     index + 2 * (READ + in_an_epoch)

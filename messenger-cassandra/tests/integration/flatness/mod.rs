@@ -1,5 +1,5 @@
-//! What a page reads, as the node itself says: it grows with the page, not with what lies beside
-//! it.
+//! The rows that a page reads, as the node itself reports them: they grow with the page, not with the
+//! rows beside it.
 //!
 //! The node is asked to trace every request of a call, and each trace says how many rows and
 //! tombstones were read. `MESSENGER_FLAT_MESSAGES` is the length of the longest history, 10,000

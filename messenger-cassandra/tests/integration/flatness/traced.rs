@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::relay::{Frame, Relay, Way};
 
-/// What EXECUTE is in the protocol, and the flag of a request to be traced.
+/// The opcode of EXECUTE in the protocol, and the flag of a request that is traced.
 const EXECUTE: u8 = 0x0a;
 const TRACE: u8 = 0x02;
 
@@ -30,7 +30,7 @@ pub(crate) struct Traced {
     _relay: Relay,
 }
 
-/// What all statements of a call read.
+/// The rows that all statements of a call read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
     pub(crate) statements: u64,
@@ -95,7 +95,7 @@ impl Traced {
         std::mem::take(&mut *self.traces.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many rows and tombstones a statement read; `None` if it was none that reads.
+    /// Returns the numbers of rows and tombstones that a statement read, or `None` if it was not a read.
     async fn read_of(&self, trace: Uuid) -> Result<Option<(u64, u64)>, Failed> {
         for _ in 0..200 {
             let cql = "SELECT duration FROM system_traces.sessions WHERE session_id = ?";

@@ -1,4 +1,4 @@
-//! What all cases use: a keyspace of their own, and messages at any time of the past.
+//! A keyspace for these cases, and messages at any time of the past.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,10 +23,10 @@ macro_rules! ensure {
 
 pub(crate) use ensure;
 
-/// How many items a page holds in these cases, unless told; and one more is read.
+/// The rows that a page reads in these cases by default: its items, and one more.
 pub(crate) const READ: u64 = 21;
 
-/// How many messages are written at the same time.
+/// The messages that are written at the same time.
 const AT_ONCE: usize = 32;
 
 /// A case in a keyspace with these windows. When it has ended, the node must not have warned.
