@@ -26,7 +26,12 @@ pub(crate) static DOCUMENT_WITH_AUTHENTICATION: LazyLock<Value> = LazyLock::new(
     let request = Request::get("/openapi.json").header("host", "test");
     let answer = service.call(request.body(Body::default()).unwrap());
     let body = async { answer.await.unwrap().collect().await.unwrap().to_bytes() };
-    // It waits for nothing.
+    // It waits for nothing, but sets a timer. The first test that needs it may have no runtime.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.unwrap();
+    let _guard = runtime.enter();
     serde_json::from_slice(&body.now_or_never().unwrap()).unwrap()
 });
 
