@@ -1,7 +1,7 @@
 //! Backups.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use messenger_core::{Error, ErrorKind};
 
@@ -73,12 +73,8 @@ fn vacuum_into(database: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Syncs the file and its directory, so that the backup survives a power loss.
+/// Syncs the file and its name, so that the backup survives a power loss.
 fn sync(file: &Path) -> std::io::Result<()> {
     File::options().write(true).open(file)?.sync_all()?;
-    let directory = match file.parent() {
-        Some(parent) if parent != Path::new("") => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    File::open(directory)?.sync_all()
+    files::sync_parent(file)
 }

@@ -1,7 +1,7 @@
 //! The directory of a store: its files, its lock, and the check that the database is ours.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens a directory, creates it if it does not exist, and locks it.
     pub(crate) fn open(path: &Path) -> std::result::Result<Self, Error> {
-        let failed = |what: &str, error: std::io::Error| {
+        let failed = |what: &str, error: io::Error| {
             let message = format!("cannot {what} {}: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message).with_source(error)
         };
-        fs::create_dir_all(path).map_err(|error| failed("create the directory", error))?;
+        create_directory(path).map_err(|error| failed("create the directory", error))?;
         let lock = File::options()
             .write(true)
             .create(true)
@@ -151,6 +151,28 @@ impl Directory {
             format!("{} {what}", self.database.display()),
         )
     }
+}
+
+/// Creates a directory and its parents if they do not exist. Their names are on the disk when this
+/// returns.
+fn create_directory(path: &Path) -> io::Result<()> {
+    let parents = path.ancestors().take_while(|it| *it != Path::new(""));
+    let new: Vec<&Path> = parents.take_while(|it| !it.exists()).collect();
+    fs::create_dir_all(path)?;
+    new.into_iter().rev().try_for_each(sync_parent)
+}
+
+/// Syncs the directory that has the name of this file or directory, so that the name survives a power
+/// loss. Only on Unix: Windows does not open directories as files.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    File::open(parent)?.sync_all()
 }
 
 /// The access of a connection.

@@ -36,10 +36,11 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) {
 async fn every_acknowledged_write_survives_power_loss() -> Result {
     let losses = std::env::var("MESSENGER_SQLITE_POWER_LOSSES");
     let losses = losses.map_or(Ok(LOSSES), |losses| losses.parse())?;
-    let directory = tempfile::tempdir()?;
-    let mut child = child::endless(directory.path())?;
+    let parent = tempfile::tempdir()?;
+    let directory = parent.path().join("new").join("store");
+    let mut child = child::endless(&directory)?;
     child::with_rounds(&mut child, 2);
-    let events = trace::record(&child, directory.path())?;
+    let events = trace::record(&child, &directory)?;
 
     let mut random = StdRng::seed_from_u64(13);
     // Anywhere, and in addition often at each event while the store is created.
@@ -47,6 +48,13 @@ async fn every_acknowledged_write_survives_power_loss() -> Result {
         .iter()
         .position(|it| matches!(it, Event::Said { .. }));
     let created = created.ok_or("the child said nothing")?;
+    for parent in directory.ancestors().skip(1).take(2) {
+        let parent = parent.canonicalize()?;
+        let is_synced = events[..created]
+            .iter()
+            .any(|it| matches!(it, Event::ParentSynced { directory } if *directory == parent));
+        ensure(is_synced, "the name of a new directory was not synced")?;
+    }
     let mut moments: Vec<usize> = (0..losses)
         .map(|_| random.random_range(created..events.len()))
         .chain((0..created).flat_map(|event| [event; 3]))
@@ -75,7 +83,7 @@ async fn every_acknowledged_write_survives_power_loss() -> Result {
     }
     // The recording was complete: without a loss it is what the child left.
     for (file, bytes) in disk.after_power_loss(1.0, &mut random) {
-        let left = fs::read(directory.path().join(&file))?;
+        let left = fs::read(directory.join(&file))?;
         ensure(left == bytes, format!("{file} was recorded wrongly"))?;
     }
     let sent = said.count(Act::Sent);
@@ -197,7 +205,7 @@ impl Disk {
                     give(&mut self.names, name, file);
                 }
             }
-            Event::Said { .. } => {}
+            Event::ParentSynced { .. } | Event::Said { .. } => {}
         }
         Ok(())
     }

@@ -34,6 +34,10 @@ pub(crate) enum Event {
     DirectorySynced {
         from: usize,
     },
+    /// The names of a directory above that one are on the disk.
+    ParentSynced {
+        directory: PathBuf,
+    },
     /// The process wrote to its standard output.
     Said {
         text: String,
@@ -145,9 +149,14 @@ impl Recorder {
                     return Ok(());
                 };
                 let path = decoded(path)?;
-                if name.ends_with("sync") && path == self.directory.as_os_str().as_encoded_bytes() {
-                    events.push(Event::DirectorySynced { from });
-                    return Ok(());
+                if name.ends_with("sync") {
+                    let synced = Path::new(std::str::from_utf8(&path)?);
+                    if synced == self.directory {
+                        events.push(Event::DirectorySynced { from });
+                    } else if self.directory.starts_with(synced) {
+                        let directory = synced.to_owned();
+                        events.push(Event::ParentSynced { directory });
+                    }
                 }
                 let Some(file) = file(&self.directory, &path) else {
                     return Ok(());
