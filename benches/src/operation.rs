@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use messenger_core::{
-    Claim, Clock, ConversationId, Fingerprint, Message, Reservation, Store, UserId,
+    Claim, Clock, Content, Conversation, ConversationId, Fingerprint, LogKey, Message,
+    Participants, ReadMarker, Reservation, Store, UserId,
 };
 
-use crate::messages::{new_key, new_message};
+use crate::messages::{TEXT, new_key, new_message};
 use crate::page::{PageRead, Range};
 
 /// The source of pages.
@@ -30,6 +31,10 @@ pub(crate) enum Operation {
     Append(Message),
     /// Reserves an idempotency key, then appends a message. Boxed, so that pages stay small.
     AppendKeyed(Box<(Message, Reservation)>),
+    /// Writes an edited version of a message.
+    Edit(Box<Message>),
+    /// Moves a read marker.
+    Mark(Box<(LogKey, ReadMarker)>),
 }
 
 impl Operation {
@@ -49,6 +54,23 @@ impl Operation {
         let reservation = Reservation::new(sender.clone(), new_key()?, claim);
         let message = message.with_id(claim.message_id);
         Ok(Self::AppendKeyed(Box::new((message, reservation))))
+    }
+
+    /// Edits a message. The first version need not be there: a store takes versions in any order.
+    pub(crate) fn edit([sender, receiver]: &[UserId; 2], clock: &Clock) -> Result<Self> {
+        let message = new_message(sender, receiver)?.with_id(clock.next_id());
+        let edited = message.edited(clock.next_id().into(), Content::new(TEXT)?);
+        Ok(Self::Edit(Box::new(edited)))
+    }
+
+    /// Marks everything as read, up to now.
+    pub(crate) fn mark([reader, other]: &[UserId; 2], clock: &Clock) -> Result<Self> {
+        let participants = Participants::direct(reader.clone(), other.clone());
+        let id = ConversationId::direct(reader, other);
+        let conversation = Conversation::direct(id, participants);
+        let (up_to, key) = (clock.next_id(), clock.next_id().into());
+        let marker = ReadMarker::new(conversation, reader.clone(), up_to);
+        Ok(Self::Mark(Box::new((key, marker))))
     }
 }
 
@@ -100,6 +122,8 @@ impl<S: Store + 'static> Target<Operation> for StoreTarget<S> {
                 ensure!(claim == reservation.claim, "the key was used before");
                 Ok(store.put(message.id().into(), message).await?)
             }
+            Operation::Edit(message) => Ok(store.put(message.revision().into(), message).await?),
+            Operation::Mark(mark) => Ok(store.mark(mark.0, &mark.1).await?),
         }
     }
 }

@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::{try_join, try_join_all};
-use messenger_core::{ConversationId, Message, Position, Timestamp, UserId};
+use messenger_core::{ConversationId, LogKey, Message, Position, ReadMarker, Timestamp, UserId};
 use parking_lot::Mutex;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -77,6 +77,8 @@ pub(super) struct Bare {
     session: Session,
     warm: Batch,
     cold: Batch,
+    edit: Batch,
+    mark: Batch,
     reserve: PreparedStatement,
     participants: PreparedStatement,
     entry: PreparedStatement,
@@ -117,11 +119,31 @@ impl Bare {
             "inbox_heads (user_id, conversation_id, participants, last_message, changed, latest)",
         )
         .await?;
+        let edit =
+            insert("messages (conversation_id, bucket, id, sender_id, receiver_id, edit)").await?;
+        let change = insert("message_changes (conversation_id, bucket, key, message_id)").await?;
+        let version =
+            insert("inbox_heads (user_id, conversation_id, participants, head, last_message)")
+                .await?;
+        let update = async |cells: &str| {
+            prepare(&format!(
+                "UPDATE inbox_heads USING TIMESTAMP ? SET {cells} \
+                 WHERE user_id = ? AND conversation_id = ?"
+            ))
+            .await
+        };
+        let log = update("changed = ?, latest = ?").await?;
+        let (read, seen) = (
+            update("read_up_to = ?").await?,
+            update("seen_up_to = ?").await?,
+        );
         let conversation = insert("conversations (conversation_id, participants)").await?;
         let bucket = insert("message_buckets (conversation_id, bucket)").await?;
         Ok(Self {
             warm: batch(&[&message, &head, &head]),
             cold: batch(&[&message, &head, &head, &conversation, &bucket]),
+            edit: batch(&[&edit, &change, &version, &log, &version, &log]),
+            mark: batch(&[&read, &log, &seen, &log]),
             reserve: prepare(
                 "INSERT INTO idempotency_keys (sender_id, key, message_id, fingerprint) \
                  VALUES (?, ?, ?, ?) IF NOT EXISTS USING TTL 86400",
@@ -196,6 +218,42 @@ impl Bare {
         let [one, other] = rows.users;
         let values = (rows.message(), rows.head(one), rows.head(other));
         self.session.batch(&self.warm, values).await?;
+        Ok(())
+    }
+
+    /// Edits a message of a conversation that exists: one batch of four partitions.
+    async fn edit(&self, message: &Message) -> Result<()> {
+        let rows = Rows::new(message);
+        let [one, other] = rows.users;
+        let values = (
+            rows.edit(),
+            rows.change(),
+            rows.version(one),
+            rows.logged(one),
+            rows.version(other),
+            rows.logged(other),
+        );
+        self.session.batch(&self.edit, values).await?;
+        Ok(())
+    }
+
+    /// Moves a read marker: one batch of a row in each inbox.
+    async fn mark(&self, key: LogKey, marker: &ReadMarker) -> Result<()> {
+        let (id, up_to) = (marker.conversation.id().as_uuid(), marker.up_to);
+        let users = marker.conversation.participants();
+        let other = users.iter().find(|user| **user != marker.reader);
+        let (reader, other) = (
+            marker.reader.as_str(),
+            other.context("nobody else")?.as_str(),
+        );
+        let cell = |user| (rows::micros(up_to), up_to.as_uuid(), user, id);
+        let values = (
+            cell(reader),
+            rows::logged(key, reader, id),
+            cell(other),
+            rows::logged(key, other, id),
+        );
+        self.session.batch(&self.mark, values).await?;
         Ok(())
     }
 
@@ -354,6 +412,8 @@ impl Target<Operation> for Bare {
             },
             Operation::Conversation(id) => self.conversation(*id).await,
             Operation::Append(message) => self.append(message).await,
+            Operation::Edit(message) => self.edit(message).await,
+            Operation::Mark(mark) => self.mark(mark.0, &mark.1).await,
             // A lightweight transaction, then the batch.
             Operation::AppendKeyed(keyed) => {
                 let (message, reservation) = &**keyed;

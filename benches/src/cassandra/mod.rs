@@ -118,7 +118,7 @@ async fn warm_up(pairs: &[Pair]) -> Result<()> {
     Ok(())
 }
 
-/// Returns the pairs of warm, cold and keyed sends.
+/// Returns the pairs of warm, cold and keyed sends, of edits and of read markers.
 fn sends(store: &Arc<CassandraStore>, bare: &Arc<Bare>, count: usize) -> Result<Vec<Pair>> {
     let existing = Conversations::existing(count)?;
     let (append, keyed) = (Operation::append, Operation::append_keyed);
@@ -150,7 +150,17 @@ fn sends(store: &Arc<CassandraStore>, bare: &Arc<Bare>, count: usize) -> Result<
         stored(keyed, &existing),
         endless(bare(), keyed, &existing),
     );
-    Ok(vec![warm.with_goal(GOAL), cold.with_goal(GOAL), keyed])
+    let change = |name, create| {
+        let (subject, baseline) = (
+            stored(create, &existing),
+            endless(bare(), create, &existing),
+        );
+        Pair::new(name, subject, baseline).with_goal(GOAL)
+    };
+    let edit = change("cassandra/edit", Operation::edit);
+    let mark = change("cassandra/mark", Operation::mark);
+    let (warm, cold) = (warm.with_goal(GOAL), cold.with_goal(GOAL));
+    Ok(vec![warm, cold, keyed, edit, mark])
 }
 
 /// Sends to the same store all the time.

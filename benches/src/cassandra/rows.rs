@@ -1,6 +1,6 @@
 //! The rows of a message, as the statements bind them.
 
-use messenger_core::{Content, LastMessage, Message, Position, Preview};
+use messenger_core::{Content, LastMessage, LogKey, Message, Position, Preview};
 use uuid::Uuid;
 
 /// The default windows of a schema, in milliseconds.
@@ -18,6 +18,9 @@ pub(super) struct Rows<'a> {
 /// Message id, whether it is unsent, revision, sender and preview.
 pub(super) type Last<'a> = (Uuid, bool, Uuid, &'a str, &'a str);
 
+/// Message id, the number of the version, sender and preview.
+pub(super) type First<'a> = (Uuid, i32, &'a str, &'a str);
+
 impl<'a> Rows<'a> {
     pub(super) fn new(message: &'a Message) -> Self {
         let mut users = [message.sender_id().as_str(), message.receiver_id().as_str()];
@@ -31,7 +34,7 @@ impl<'a> Rows<'a> {
     }
 
     fn timestamp(&self) -> i64 {
-        self.message.id().as_micros() as i64
+        micros(self.message.id())
     }
 
     pub(super) fn message(&self) -> (Uuid, i32, Uuid, &str, &str, &str, i64) {
@@ -61,6 +64,35 @@ impl<'a> Rows<'a> {
         (user, self.id, &self.users, last, id, id, self.timestamp())
     }
 
+    /// Returns the cells of an edited message.
+    pub(super) fn edit(&self) -> (Uuid, i32, Uuid, &str, &str, (bool, Uuid, &str), i64) {
+        let (id, bucket, message, sender, receiver, text, timestamp) = self.message();
+        let edit = (false, self.message.revision().as_uuid(), text);
+        (id, bucket, message, sender, receiver, edit, timestamp)
+    }
+
+    /// Returns the log key of an edited message in an inbox.
+    pub(super) fn logged<'b>(&self, user: &'b str) -> Logged<'b> {
+        logged(LogKey::from(self.message.revision()), user, self.id)
+    }
+
+    /// Returns the row of a message in the log of its conversation.
+    pub(super) fn change(&self) -> (Uuid, i32, Uuid, Uuid, i64) {
+        let key = LogKey::from(self.message.revision());
+        let message = self.message.id().as_uuid();
+        (self.id, bucket(key), key.as_uuid(), message, micros(key))
+    }
+
+    /// Returns the cells of an edited message in an inbox. Servers of version 1 read the third.
+    pub(super) fn version<'b>(
+        &'b self,
+        user: &'b str,
+    ) -> (&'b str, Uuid, &'b [&'b str], First<'b>, Last<'b>, i64) {
+        let (user, id, users, last, ..) = self.head(user);
+        let first = (last.0, 1, last.3, "");
+        (user, id, users, first, last, self.timestamp())
+    }
+
     pub(super) fn conversation(&self) -> (Uuid, &[&str], i64) {
         (self.id, &self.users, self.timestamp())
     }
@@ -75,6 +107,20 @@ impl<'a> Rows<'a> {
         let start = i64::from(epoch) * EPOCH as i64 * 1000;
         (user, epoch, self.id, start)
     }
+}
+
+/// A log key, twice, its timestamp between them and the row: user and conversation.
+pub(super) type Logged<'a> = (i64, Uuid, Uuid, &'a str, Uuid);
+
+/// Returns a log key in an inbox.
+pub(super) fn logged(key: LogKey, user: &str, conversation: Uuid) -> Logged<'_> {
+    let id = key.as_uuid();
+    (micros(key), id, id, user, conversation)
+}
+
+/// Returns the timestamp of a write at a position.
+pub(super) fn micros(position: impl Into<LogKey>) -> i64 {
+    position.into().as_micros() as i64
 }
 
 pub(super) fn bucket(position: impl Into<Position>) -> i32 {
