@@ -1,4 +1,4 @@
-//! One follower of a history.
+//! One follower of a history or an inbox.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,10 +17,11 @@ pub(crate) fn state_of(message: &Value) -> (String, State) {
     (text("id"), (message["content"].is_null(), text("revision")))
 }
 
-/// A follower of a history, and the messages it has received.
+/// A follower, and the messages of a history or the entry of an inbox that it has received.
 #[derive(Debug, Default)]
 pub(crate) struct Follower {
     pub(crate) messages: HashMap<String, State>,
+    pub(crate) entry: Value,
     /// The id of the last event.
     last: String,
     pub(crate) events: usize,
@@ -36,7 +37,7 @@ impl Follower {
         }
     }
 
-    /// Follows the history at this path until it is told to stop, each time for a while, on any of
+    /// Follows the list at this path until it is told to stop, each time for a while, on any of
     /// the servers.
     pub(crate) async fn follow(
         mut self,
@@ -78,14 +79,24 @@ impl Follower {
 
     fn take(&mut self, block: &str) {
         let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
-        if field("event: ") == Some("message") {
-            let data = field("data: ").expect("a message has data");
-            let (id, state) = state_of(&serde_json::from_str(data).expect("JSON"));
-            let known = self.messages.entry(id).or_insert_with(|| state.clone());
-            if state > *known {
-                *known = state;
+        let data = || {
+            let data = field("data: ").expect("an item is data");
+            serde_json::from_str::<Value>(data).expect("JSON")
+        };
+        match field("event: ") {
+            Some("message") => {
+                let (id, state) = state_of(&data());
+                let known = self.messages.entry(id).or_insert_with(|| state.clone());
+                if state > *known {
+                    *known = state;
+                }
+                self.events += 1;
             }
-            self.events += 1;
+            Some("conversation") => {
+                self.entry = data();
+                self.events += 1;
+            }
+            _ => {}
         }
         if let Some(id) = field("id: ") {
             id.clone_into(&mut self.last);

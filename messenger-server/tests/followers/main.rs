@@ -1,5 +1,6 @@
 //! Followers miss nothing: they are cut off at random and resume on another server, while people
-//! send, edit and unsend. At the end each has every message in its last version.
+//! send, edit, unsend and mark as read. At the end each has every message in its last version, or the
+//! entry of the inbox as it is.
 //!
 //! On SQLite the one server is restarted meanwhile; on Cassandra there are two. Set
 //! `MESSENGER_FOLLOWED_MESSAGES` and `MESSENGER_FOLLOWERS` for more than the few that a test run has.

@@ -20,7 +20,7 @@ pub(crate) struct Sizes {
     followers: usize,
 }
 
-/// The followers of each conversation.
+/// The followers of the history of each conversation. One more follows the inbox of a participant.
 const FOLLOWERS_OF_EACH: usize = 2;
 
 /// The messages of a conversation that are sent at the same time.
@@ -59,7 +59,7 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} messages ({} edited or unsent) reached {} followers over {} connections in {} \
+            "{} messages ({} edited or unsent) reached {} followers of histories over {} connections in {} \
              events, after {:.0} s",
             self.messages,
             self.changed,
@@ -122,22 +122,23 @@ impl World {
         let first = self.send(&users, "the first").await;
         let id = first["conversation_id"].as_str().expect("an id");
         let path = format!("/api/messages/conversation/{id}");
-        let page = self.answer(Method::GET, &path, None).await;
-        let cursor = page["prev_cursor"].as_str().expect("a cursor").to_owned();
+        let entry = format!("/api/conversations/{id}");
+        let inbox = format!("/api/conversations/user/{}", users[0]);
 
         let stop = CancellationToken::new();
-        let followers = (0..FOLLOWERS_OF_EACH).map(|_| {
-            let (world, path, stop) = (self.clone(), path.clone(), stop.clone());
-            let follower = Follower::new(cursor.clone());
-            let follow = async move {
-                let client = Client::new();
-                follower.follow(&world.servers, &path, &client, &stop).await
-            };
-            tokio::spawn(follow)
-        });
-        let followers: Vec<_> = followers.collect();
+        let mut followers = Vec::new();
+        for list in std::iter::repeat_n(&path, FOLLOWERS_OF_EACH).chain([&inbox]) {
+            let page = self.answer(Method::GET, list, None).await;
+            let cursor = page["prev_cursor"].as_str().expect("a cursor").to_owned();
+            let (world, list, stop) = (self.clone(), list.clone(), stop.clone());
+            followers.push(tokio::spawn(async move {
+                let (follower, client) = (Follower::new(cursor), Client::new());
+                follower.follow(&world.servers, &list, &client, &stop).await
+            }));
+        }
 
-        let writers = (0..AT_ONCE).map(|_| self.write(&users, &path, share.div_ceil(AT_ONCE)));
+        let share = share.div_ceil(AT_ONCE);
+        let writers = (0..AT_ONCE).map(|_| self.write(&users, &path, &entry, share));
         join_all(writers).await;
         let mut history = self.history(&path).await;
         // It was there before they followed.
@@ -152,7 +153,11 @@ impl World {
             .into_iter()
             .map(|it| it.expect("no panic"))
             .collect();
-        for follower in &followers {
+        let now = format!("{entry}?user_id={}", users[0]);
+        let now = self.answer(Method::GET, &now, None).await;
+        assert!(now["read_up_to"].is_string(), "it was never marked: {now}");
+        assert_eq!(followers[FOLLOWERS_OF_EACH].entry, now);
+        for follower in &followers[..FOLLOWERS_OF_EACH] {
             let missed = history
                 .iter()
                 .filter(|(id, _)| !follower.messages.contains_key(*id));
@@ -164,8 +169,8 @@ impl World {
         (history, followers)
     }
 
-    /// Sends messages one after the other, and changes some of them.
-    async fn write(&self, users: &[String; 2], path: &str, count: usize) {
+    /// Sends messages one after the other, changes some of them, and marks some as read.
+    async fn write(&self, users: &[String; 2], path: &str, entry: &str, count: usize) {
         for n in 0..count {
             let sent = self.send(users, &format!("message {n}")).await;
             let message = format!("{path}/{}", sent["id"].as_str().expect("an id"));
@@ -173,6 +178,11 @@ impl World {
             if dice < 8 {
                 let body = json!({"sender_id": user, "content": format!("edited {n}")});
                 self.answer(Method::PATCH, &message, Some(body)).await;
+            }
+            if dice == 50 || n + 1 == count {
+                let body = json!({"user_id": user, "up_to": sent["id"]});
+                let read = format!("{entry}/read");
+                self.answer(Method::PUT, &read, Some(body)).await;
             }
             if dice < 2 || dice == 99 {
                 let unsend = format!("{message}?sender_id={user}");
