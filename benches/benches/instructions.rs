@@ -194,6 +194,7 @@ fn send_calls() -> Call {
     let body = format!(r#"{{"sender_id":"{one}","receiver_id":"{other}","content":"{TEXT}"}}"#);
     calls(conversation(1_000), IDS, || {
         Request::post("/api/messages/")
+            .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Body::from(Bytes::from(body.clone())))
             .expect("a request")
