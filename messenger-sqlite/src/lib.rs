@@ -34,7 +34,7 @@
 //! # Cost
 //!
 //! A page is one statement: a range of a primary key. A thread writes; it takes all writes that wait,
-//! up to 256, into one transaction, so concurrent sends share one sync of the disk. Reads run on
+//! up to 4096, into one transaction, so concurrent sends share one sync of the disk. Reads run on
 //! threads of their own and do not wait for writes. Counting unread messages reads the messages above
 //! the marker, and stops at the cap.
 //!

@@ -23,7 +23,7 @@ use crate::in_flight::Guard;
 use crate::metrics::Metrics;
 
 /// The greatest number of writes in one transaction.
-const MAX_BATCH: usize = 256;
+const MAX_BATCH: usize = 4096;
 
 /// The queue of the writer, and its thread.
 #[derive(Debug)]
@@ -203,21 +203,20 @@ impl Worker {
         if batch.is_empty() {
             return;
         }
+        self.commit(batch);
+    }
+
+    /// Commits a batch and answers its callers. A write that cannot be done must not fail the others:
+    /// each half gets a transaction, until that write is alone.
+    fn commit(&mut self, mut batch: Vec<Box<dyn Job>>) {
         match self.transaction(&mut batch) {
-            // One write that cannot be done must not fail the others: each gets a transaction.
             Err((_, Outcome::NotApplied)) if batch.len() > 1 => {
-                for job in batch {
-                    self.write_one(job);
-                }
+                let other = batch.split_off(batch.len() / 2);
+                self.commit(batch);
+                self.commit(other);
             }
             result => self.answer(batch, result),
         }
-    }
-
-    fn write_one(&mut self, job: Box<dyn Job>) {
-        let mut batch = vec![job];
-        let result = self.transaction(&mut batch);
-        self.answer(batch, result);
     }
 
     fn answer(

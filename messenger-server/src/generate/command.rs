@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME")]
     until: Option<Timestamp>,
 
-    /// Number of concurrent writes (by default 512 on SQLite, which shares a transaction between them,
+    /// Number of concurrent writes (by default 4096 on SQLite, which shares a transaction between them,
     /// otherwise 64).
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: Option<u16>,
@@ -94,7 +94,7 @@ impl Arguments {
 
     fn concurrency(&self) -> u16 {
         self.concurrency.unwrap_or(match self.store.kind {
-            StoreKind::Sqlite => 512,
+            StoreKind::Sqlite => 4096,
             _ => 64,
         })
     }
