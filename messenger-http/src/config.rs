@@ -23,12 +23,12 @@ use crate::auth::Access;
 pub struct ServiceConfig {
     /// The callers that the service accepts. [`Access::Trusted`] by default: everyone who reaches it.
     pub access: Access,
-    /// The number of requests that one user may make in a second, and at once; further ones get
-    /// 429. None by default, which means no limit. It needs [`Access::Authenticated`], as only then
+    /// The number of requests that one user may make per second, all of which may come at once;
+    /// further ones get 429. None by default, which means no limit. It needs [`Access::Authenticated`], as only then
     /// it is known who makes a request.
     pub max_user_requests_per_second: Option<NonZero<u32>>,
-    /// The number of requests that send or change something, which one user may make in a second,
-    /// and at once. Otherwise as
+    /// The number of requests that send or change something, which one user may make per second.
+    /// Otherwise as
     /// [`max_user_requests_per_second`](Self::max_user_requests_per_second).
     pub max_user_writes_per_second: Option<NonZero<u32>>,
     /// The largest request body, in bytes; larger ones get 413. 128 KiB by default: the longest

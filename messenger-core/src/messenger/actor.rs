@@ -49,8 +49,8 @@ use crate::paging::{Cursor, HistoryQuery, InboxQuery, Limit, Page};
 ///
 /// 1. **A user acts only as themself.** No call names the user who sends, edits, reads or marks: it
 ///    is always this one.
-/// 2. **Who takes no part learns nothing.** For a user who takes no part, a conversation and its
-///    messages do not exist: each call returns exactly what it returns for an id that nothing has.
+/// 2. **A user who takes no part learns nothing.** For them, a conversation and its messages do not
+///    exist: each call returns exactly what it returns for an id that nothing has.
 ///    (Ids of direct conversations can be computed from the ids of their users, so anything else
 ///    would reveal who writes to whom.) The time that a call takes is not hidden.
 /// 3. **Only the sender edits or unsends a message.** The other participant, who sees it, gets

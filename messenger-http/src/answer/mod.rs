@@ -17,7 +17,7 @@ pub(crate) use body::Payload;
 pub(crate) use json::WriteJson;
 pub(crate) use page::{LINK, List, page, page_schema, page_with_example};
 pub(crate) use problem::{
-    Chain, Code, EXAMPLE_REQUEST, Info, PROBLEM, Problem, message_path_of, problem_type,
+    Chain, Code, EXAMPLE_REQUEST, Info, PROBLEM, Problem, message_path_of, problem_type, sentence,
 };
 
 /// The answer of a call, before the pipeline adds what all answers have in common.

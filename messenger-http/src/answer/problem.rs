@@ -319,7 +319,6 @@ impl Problem {
             (ErrorKind::NotFound, Some(Subject::ConversationId)) => Code::ConversationNotFound,
             (ErrorKind::NotFound, _) => missing,
             (ErrorKind::NotSender, _) => Code::NotSender,
-            (ErrorKind::NotAllowed, _) => Code::NotAllowed,
             (ErrorKind::MessageUnsent, _) => Code::MessageUnsent,
             (ErrorKind::EditWindowOver, _) => Code::EditWindowOver,
             (ErrorKind::Invalid, Some(Subject::ReadMarker)) => Code::InvalidReadMarker,
@@ -396,6 +395,10 @@ impl From<Error> for Problem {
             | (ErrorKind::KeyReused, Some(Subject::IdempotencyKey)) => {
                 return Self::of_input(error);
             }
+            (ErrorKind::NotFound, Some(Subject::ConversationId)) => {
+                return Self::new(Code::ConversationNotFound);
+            }
+            (ErrorKind::NotAllowed, _) => return Self::new(Code::NotAllowed),
             _ => {}
         }
         let unknown = error.outcome() == Some(Outcome::Unknown);
@@ -406,7 +409,6 @@ impl From<Error> for Problem {
             ErrorKind::Overloaded => Code::Overloaded,
             ErrorKind::Unavailable => Code::Unavailable,
             ErrorKind::Timeout => Code::Timeout,
-            ErrorKind::NotAllowed => Code::NotAllowed,
             _ => Code::Internal,
         };
         let mut problem = Self::new(code);
@@ -439,7 +441,7 @@ fn input_code(error: &Error) -> Option<Code> {
 }
 
 /// Makes a sentence of a message of core, which is in lower case and without a full stop.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut text = String::with_capacity(message.len() + 1);
     let mut chars = message.chars();
     text.extend(chars.next().map(|first| first.to_ascii_uppercase()));

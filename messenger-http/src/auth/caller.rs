@@ -12,7 +12,7 @@ use messenger_core::{
 };
 
 use super::{Access, Authenticate, AuthenticationError, Identity};
-use crate::answer::{Code, Problem};
+use crate::answer::{Code, Problem, sentence};
 
 /// The caller of a request.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub(crate) enum Caller {
 type Batches = Pin<Box<dyn Stream<Item = Result<Batch<Message>, Error>> + Send>>;
 
 impl Caller {
-    /// Finds out who makes a request.
+    /// Authenticates a request.
     pub(crate) async fn of(
         parts: &Parts,
         access: &Access,
@@ -87,7 +87,7 @@ impl Caller {
         let messenger = match self {
             Self::Trusted(messenger) => messenger,
             Self::User(actor, _) => {
-                return actor.history(id, query).await.map_err(of_conversation);
+                return Ok(actor.history(id, query).await?);
             }
         };
         let page = messenger.history(id, query).await?;
@@ -129,21 +129,13 @@ impl Caller {
         let messenger = match self {
             Self::Trusted(messenger) => messenger,
             Self::User(actor, _) => {
-                let batches = actor.follow_history(id, cursor).await;
-                return Ok(Box::pin(batches.map_err(of_conversation)?));
+                return Ok(Box::pin(actor.follow_history(id, cursor).await?));
             }
         };
         if cursor.is_none() {
             self.conversation(id).await?;
         }
         Ok(Box::pin(messenger.follow_history(id, cursor).await?))
-    }
-}
-
-fn of_conversation(error: Error) -> Problem {
-    match error.kind() {
-        ErrorKind::NotFound => Problem::new(Code::ConversationNotFound),
-        _ => error.into(),
     }
 }
 
@@ -160,7 +152,7 @@ async fn identify(
             unauthenticated(Problem::new(Code::Unauthenticated), "Bearer")
         }
         AuthenticationError::Invalid(reason) => {
-            let problem = Problem::with_detail(Code::Unauthenticated, format!("{reason}."));
+            let problem = Problem::with_detail(Code::Unauthenticated, sentence(&reason));
             unauthenticated(problem, "Bearer error=\"invalid_token\"")
         }
         AuthenticationError::Unavailable(source) => {

@@ -1,4 +1,4 @@
-//! Authentication: finding the user who makes a request.
+//! Authentication of requests.
 //!
 //! The binding only finds out who calls. What the caller may do is decided in core, by
 //! [`Actor`](messenger_core::Actor).
@@ -23,8 +23,8 @@ pub(crate) use rates::Rates;
 /// The callers that a service accepts.
 #[derive(Clone, Debug, Default)]
 pub enum Access {
-    /// Everyone who reaches the service may read every conversation and send as any user: it
-    /// listens where only trusted callers reach it.
+    /// Anyone who can reach the service can read every conversation and send as any user. Listen only
+    /// where trusted callers can reach it.
     #[default]
     Trusted,
     /// Every call of the API needs a credential, and its caller acts as the user that it belongs
@@ -39,7 +39,7 @@ impl Access {
     }
 }
 
-/// Finds out who makes a request: by a bearer token, by the cookie of a session, or by what a layer
+/// Authenticates a request: by a bearer token, by the cookie of a session, or by what a layer
 /// in front has left in the request's extensions.
 ///
 /// ```
@@ -113,7 +113,7 @@ impl Identity {
     }
 }
 
-/// The reason why it is not known who makes a request.
+/// The reason why a request is not authenticated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthenticationError {

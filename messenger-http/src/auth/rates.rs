@@ -64,7 +64,7 @@ impl Rate {
     fn check(&self, user: &UserId) -> Result<(), Duration> {
         self.sweep();
         let checked = self.limiter.check_key(user);
-        checked.map_err(|refused| refused.wait_time_from(DefaultClock::default().now()))
+        checked.map_err(|refused| refused.wait_time_from(self.limiter.clock().now()))
     }
 
     /// Removes idle users now and then, so that memory stays in proportion to the users of the last
@@ -73,6 +73,7 @@ impl Rate {
         let mut sweep_at = self.sweep_at.lock();
         if self.limiter.len() >= *sweep_at {
             self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
             *sweep_at = MIN_SWEEP_AT.max(2 * self.limiter.len());
         }
     }

@@ -151,12 +151,15 @@ fn answer<T: Serialize + Send + 'static>(
     batches: impl Stream<Item = Result<Batch<T>, Error>> + Send + Unpin + 'static,
 ) -> Answer {
     let state = request.state;
+    let max_age = Instant::now() + with_jitter(state.config.max_follow_time);
+    let end = (max_age, "max_age");
+    let expiry = request.caller.expires_at().map(instant_of);
+    let expiry = expiry.map(|at| (at, "unauthenticated"));
     let events = Events {
         event,
         batches: Box::pin(batches),
         heartbeat: Instant::now() + HEARTBEAT,
-        end: Instant::now() + with_jitter(state.config.max_follow_time),
-        expiry: request.caller.expires_at().map(instant_of),
+        end: expiry.map_or(end, |expiry| expiry.min(end)),
         stopping: Box::pin(state.stopping().cancelled_owned()),
         has_begun: false,
         has_ended: false,
@@ -181,14 +184,6 @@ fn instant_of(time: Timestamp) -> Instant {
     Instant::now() + time.saturating_duration_since(Timestamp::now())
 }
 
-/// Waits until an instant, or forever without one.
-async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Shortens a time by up to a tenth, so that streams that began together do not end together.
 fn with_jitter(time: Duration) -> Duration {
     time.mul_f64(1.0 - rand::random::<f64>() / 10.0)
@@ -201,10 +196,8 @@ struct Events<T> {
     event: &'static str,
     batches: Batches<T>,
     heartbeat: Instant,
-    /// The time at which the server ends the stream.
-    end: Instant,
-    /// The time at which the caller is not authenticated any more.
-    expiry: Option<Instant>,
+    /// The time at which the server ends the stream, and the code of the event that says so.
+    end: (Instant, &'static str),
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     has_begun: bool,
     has_ended: bool,
@@ -227,8 +220,7 @@ impl<T: Serialize> Events<T> {
         tokio::select! {
             biased;
             () = &mut self.stopping => Some(self.finish("shutting_down")),
-            () = until(self.expiry) => Some(self.finish("unauthenticated")),
-            () = tokio::time::sleep_until(self.end) => Some(self.finish("max_age")),
+            () = tokio::time::sleep_until(self.end.0) => Some(self.finish(self.end.1)),
             batch = self.batches.next() => Some(self.write(batch)),
             () = tokio::time::sleep_until(self.heartbeat) => {
                 self.heartbeat = Instant::now() + HEARTBEAT;

@@ -194,15 +194,17 @@ pub(super) static LIST: Call = Call {
 async fn list(mut request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
     let wait = wait::wanted(&request)?;
-    let caller = request.caller.clone();
     let query = history_query(&request.query);
-    let mut page = caller.history(id, query).await?;
+    let mut page = request.caller.history(id, query).await?;
     if let Some(wait) = wait
         && page.items.is_empty()
     {
-        let batches = caller.follow_history(id, Some(page.prev)).await?;
+        let batches = request.caller.follow_history(id, Some(page.prev)).await?;
         wait::for_change(&mut request, wait, batches).await?;
-        page = caller.history(id, query.with_cursor(page.prev)).await?;
+        page = request
+            .caller
+            .history(id, query.with_cursor(page.prev))
+            .await?;
     }
     let base = request.state.base();
     let list = List {

@@ -25,8 +25,8 @@ pub(super) fn wanted(request: &Request<'_>) -> Result<Option<Duration>, Problem>
 
 /// Waits for the first change of a list, for this long at most, or until the server begins to stop.
 ///
-/// The request counts as a follower meanwhile and not as in flight, so that waiting ones do not shut
-/// others out.
+/// While it waits, the request counts as a follower and not as in flight, so waiting requests do not
+/// block others.
 ///
 /// If the future is dropped, nothing is lost: the caller's cursor still stands before the change.
 pub(super) async fn for_change<T>(

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use messenger_core::{Cursor, Error, Limit, Timestamp, UserId};
@@ -178,17 +179,17 @@ fn unknown_parameter(name: &str, known: &[&Param]) -> Problem {
 }
 
 fn limit(value: &str) -> Result<Limit, Problem> {
-    // Only digits: `parse` accepts a plus sign, too.
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    let number = digits.then(|| value.parse().ok()).flatten();
-    Limit::new(number.unwrap_or(0)).map_err(Problem::of_input)
+    Limit::new(number(value).unwrap_or(0)).map_err(Problem::of_input)
+}
+
+/// Reads a number of digits only: `parse` accepts a plus sign, too.
+fn number<T: FromStr>(value: &str) -> Option<T> {
+    let has_only_digits = value.bytes().all(|byte| byte.is_ascii_digit());
+    has_only_digits.then(|| value.parse().ok()).flatten()
 }
 
 fn wait(value: &str) -> Result<Duration, Problem> {
-    // Only digits: `parse` accepts a plus sign, too.
-    let digits = value.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = digits.then(|| value.parse().ok()).flatten();
-    let seconds = seconds.filter(|seconds| WAIT.contains(seconds));
+    let seconds = number(value).filter(|seconds| WAIT.contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| {
         let (min, max) = (WAIT.start(), WAIT.end());
         let detail = format!("wait is a whole number of seconds from {min} to {max}.");

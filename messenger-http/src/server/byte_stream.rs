@@ -85,8 +85,8 @@ impl<S: Socket> ByteStream<S> {
 
     /// Fails if the client has reset the connection or closed its writing side.
     ///
-    /// A stream of events has no end to wait for. A client that closes its side has left, and its place
-    /// is for others.
+    /// A stream of events does not end by itself, so a client that closes its side has left, and its
+    /// place is freed.
     fn check_left(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         self.check_reset(cx)?;
         if self.ended || self.arrived == Some(Arrival::End) {

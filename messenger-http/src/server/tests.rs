@@ -10,8 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::activity::Activity;
-use super::byte_stream::Arrival;
-use super::byte_stream::{ByteStream, Socket};
+use super::byte_stream::{Arrival, ByteStream, Socket};
 use super::listener::Listener;
 use super::*;
 

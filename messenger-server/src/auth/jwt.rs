@@ -94,7 +94,7 @@ impl JwtArguments {
     /// Returns a token for a user of the test data, if the keys are a secret that can sign it.
     pub(super) fn demo_token(&self, user: &UserId) -> Option<String> {
         let text = file::read(self.keys.as_ref()?).ok()?;
-        let signer = Signer::from_secret(&text).ok()?;
+        let signer = Signer::read(&text).ok()?;
         signer.token(user, DAY, &self.claims).ok()
     }
 }

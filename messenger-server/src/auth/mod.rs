@@ -44,8 +44,8 @@ pub(crate) struct AuthArguments {
     #[command(flatten)]
     jwt: jwt::JwtArguments,
 
-    /// Requests that one user may make in a second, and at once; further ones are answered 429. No
-    /// limit by default.
+    /// Requests that one user may make per second, all of which may come at once; further ones are
+    /// answered 429. No limit by default.
     #[cfg(feature = "jwt")]
     #[arg(
         id = "max-user-requests",
@@ -56,8 +56,8 @@ pub(crate) struct AuthArguments {
     )]
     max_user_requests: Option<NonZero<u32>>,
 
-    /// Requests that send or change something, which one user may make in a second, and at once. No
-    /// limit by default.
+    /// Requests that send or change something, which one user may make per second. No limit by
+    /// default.
     #[cfg(feature = "jwt")]
     #[arg(
         id = "max-user-writes",
@@ -76,16 +76,6 @@ pub(crate) enum AuthKind {
     /// Callers send a JWT bearer token, and act as the user in its `sub`.
     #[cfg(feature = "jwt")]
     Jwt,
-}
-
-impl AuthKind {
-    fn is_jwt(self) -> bool {
-        match self {
-            Self::None => false,
-            #[cfg(feature = "jwt")]
-            Self::Jwt => true,
-        }
-    }
 }
 
 impl AuthArguments {
@@ -133,7 +123,7 @@ impl AuthArguments {
         None
     }
 
-    /// Sets who may use the service, and how often. Keys are read first.
+    /// Sets the access and the limits per user. Reads the keys first.
     pub(crate) async fn apply_to(&self, config: &mut ServiceConfig) -> Result<()> {
         #[cfg(feature = "jwt")]
         if self.is_on() {
@@ -148,5 +138,5 @@ impl AuthArguments {
 
 /// Returns whether callers need a token.
 pub(crate) fn is_on(kind: Option<AuthKind>) -> bool {
-    kind.is_some_and(AuthKind::is_jwt)
+    kind.is_some_and(|kind| kind != AuthKind::None)
 }

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     to: String,
 
     /// Creates the keyspace and tables of a target in Cassandra if they do not exist.
-    #[arg(long, env = "MESSENGER_MIGRATE")]
+    #[arg(long)]
     migrate: bool,
 
     /// Number of concurrent writes.

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use futures_util::TryStreamExt as _;
-use messenger_core::{
-    ConversationId, Error, InboxEntry, Logged, Message, MessageId, Store, UserId,
-};
+use messenger_core::store::MAX_LIMIT;
+use messenger_core::{ConversationId, Error, InboxEntry, MessageId, Store, UserId};
 use tokio::sync::Mutex;
 
 use super::merge::{Side, merge};
@@ -72,7 +71,7 @@ pub(super) async fn stranger(
     source: &dyn Store,
     target: &dyn Store,
 ) -> Result<Option<UserId>, Error> {
-    for user in target.users(None, messenger_core::store::MAX_LIMIT).await? {
+    for user in retried(|| target.users(None, MAX_LIMIT)).await? {
         if !has_inbox(source, &user).await? {
             return Ok(Some(user));
         }
@@ -112,7 +111,7 @@ impl Comparison<'_> {
         if !side.is_equal() {
             let (Side::Source(entry) | Side::Target(entry) | Side::Both(entry, _)) = &side;
             let id = entry.item.id();
-            self.found(format!("{user}: another entry of conversation {id}"))
+            self.found(format!("{user}: the entry of conversation {id} differs"))
                 .await;
         }
         match side {
@@ -140,11 +139,11 @@ impl Comparison<'_> {
                 Side::Target(message) => (message, "only in the target"),
                 Side::Both(message, _) => (message, "another version"),
             };
-            let Logged::<Message> { item, .. } = message;
+            let id = message.item.id();
             if is_equal {
-                unequal.remove(&item.id());
+                unequal.remove(&id);
             } else {
-                unequal.insert(item.id(), difference);
+                unequal.insert(id, difference);
             }
         }
         for (message, difference) in unequal {

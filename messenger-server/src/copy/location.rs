@@ -42,8 +42,8 @@ impl Location {
         self.open().await
     }
 
-    /// Opens a store, which a SQLite store need not be yet. Creates the tables of a Cassandra store
-    /// if it is to.
+    /// Opens a store. Creates a SQLite store if it does not exist and, with `migrate`, the tables of a
+    /// Cassandra store.
     pub(super) async fn open_target(&self, migrate: bool) -> Result<Box<dyn Store>> {
         match self {
             #[cfg(feature = "cassandra")]

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::pin::Pin;
 
-use futures_util::stream::{self, Fuse, Peekable};
+use futures_util::stream::{self, Peekable};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use messenger_core::{Error, Logged};
 
@@ -22,7 +22,7 @@ impl<T: PartialEq> Side<T> {
     }
 }
 
-type Log<S> = Pin<Box<Peekable<Fuse<S>>>>;
+type Log<S> = Pin<Box<Peekable<S>>>;
 
 /// Returns what two logs hold, in the order of the keys.
 pub(super) fn merge<T, S, R>(source: S, target: R) -> impl Stream<Item = Result<Side<T>, Error>>
@@ -30,10 +30,7 @@ where
     S: Stream<Item = Result<Logged<T>, Error>>,
     R: Stream<Item = Result<Logged<T>, Error>>,
 {
-    let logs: (Log<S>, Log<R>) = (
-        Box::pin(source.fuse().peekable()),
-        Box::pin(target.fuse().peekable()),
-    );
+    let logs: (Log<S>, Log<R>) = (Box::pin(source.peekable()), Box::pin(target.peekable()));
     stream::try_unfold(logs, async |(mut source, mut target)| {
         let order = match (source.as_mut().peek().await, target.as_mut().peek().await) {
             (None, None) => return Ok(None),
@@ -42,19 +39,12 @@ where
             (Some(_), None) | (Some(Err(_)), _) => Ordering::Less,
             (None, Some(_)) | (_, Some(Err(_))) => Ordering::Greater,
         };
-        let from_source = match order {
-            Ordering::Less | Ordering::Equal => source.try_next().await?,
-            Ordering::Greater => None,
-        };
-        let from_target = match order {
-            Ordering::Greater | Ordering::Equal => target.try_next().await?,
-            Ordering::Less => None,
-        };
-        let side = match (from_source, from_target) {
-            (Some(source), Some(target)) => Some(Side::Both(source, target)),
-            (Some(source), None) => Some(Side::Source(source)),
-            (None, Some(target)) => Some(Side::Target(target)),
-            (None, None) => None,
+        let side = match order {
+            Ordering::Less => source.try_next().await?.map(Side::Source),
+            Ordering::Greater => target.try_next().await?.map(Side::Target),
+            Ordering::Equal => (source.try_next().await?)
+                .zip(target.try_next().await?)
+                .map(|(source, target)| Side::Both(source, target)),
         };
         Ok(side.map(|side| (side, (source, target))))
     })

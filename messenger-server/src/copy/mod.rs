@@ -11,7 +11,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::TryStreamExt as _;
-use messenger_core::{Conversation, Error, InboxEntry, Logged, ReadMarker, Store, UserId};
+use messenger_core::{Error, InboxEntry, Logged, ReadMarker, Store, UserId};
 use tokio::sync::Semaphore;
 
 mod command;
@@ -66,6 +66,7 @@ async fn copy(
     let copier = Copier {
         source,
         target,
+        concurrency,
         writes: Semaphore::new(concurrency),
         counts,
     };
@@ -73,8 +74,8 @@ async fn copy(
     users(source).try_for_each_concurrent(USERS, copy).await
 }
 
-/// Returns whether a user of the conversation is the one with whom it is copied, and compared. Each
-/// conversation is in two inboxes.
+/// Returns whether the user is the first participant. Each conversation is in two inboxes, and is copied
+/// and compared with the first participant only.
 fn is_first(entry: &InboxEntry, user: &UserId) -> bool {
     entry.participants().as_slice().first() == Some(user)
 }
@@ -82,6 +83,9 @@ fn is_first(entry: &InboxEntry, user: &UserId) -> bool {
 struct Copier<'a> {
     source: &'a dyn Store,
     target: &'a dyn Store,
+    /// The writes of one conversation at a time: what is read before is held in memory.
+    concurrency: usize,
+    /// The writes of all conversations at a time.
     writes: Semaphore,
     counts: &'a Counts,
 }
@@ -100,7 +104,7 @@ impl Copier<'_> {
         let (source, target) = (history_log(self.source, id), history_log(self.target, id));
         merge(source, target)
             .inspect_ok(|_| Counts::add(&self.counts.messages))
-            .try_for_each_concurrent(None, async |side| {
+            .try_for_each_concurrent(self.concurrency, async |side| {
                 let (Side::Source(missing) | Side::Both(missing, _)) = &side else {
                     return Ok(());
                 };
@@ -129,9 +133,9 @@ impl Copier<'_> {
     }
 }
 
-/// Returns the read markers of both participants.
+/// Returns the read markers of both participants, from the entry of the first one.
 fn markers(entry: &InboxEntry) -> Vec<ReadMarker> {
-    let conversation: &Conversation = entry.conversation();
+    let conversation = entry.conversation();
     let read = [entry.read_up_to(), entry.seen_up_to()];
     let marker = |(reader, up_to): (&UserId, Option<_>)| {
         Some(ReadMarker::new(

@@ -2,9 +2,7 @@
 
 use futures_util::{Stream, TryStreamExt as _, stream};
 use messenger_core::store::MAX_LIMIT;
-use messenger_core::{
-    ConversationId, Error, InboxEntry, LogKey, Logged, Message, Position, Store, UserId,
-};
+use messenger_core::{ConversationId, Error, InboxEntry, Logged, Message, Position, Store, UserId};
 
 use crate::retry::retried;
 
@@ -38,7 +36,7 @@ pub(super) fn history_log(
 }
 
 fn above<T>(last: &Logged<T>) -> Position {
-    LogKey::into(last.key)
+    last.key.into()
 }
 
 /// Returns the items of all pages, each of which begins after the last item of the one before.

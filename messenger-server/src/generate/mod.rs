@@ -21,8 +21,8 @@ pub const DEFAULT_SEED: u64 = 42;
 
 /// Imports the planned messages, this many at a time, and calls `progress` after each one.
 ///
-/// The id of a message does not change, so one that exists already is not added again, and an interrupted run is simply repeated. The
-/// memory used depends on the number of conversations, not on the number of messages.
+/// Importing a message again does not add it twice, so an interrupted run is repeated with the same
+/// flags. The memory used depends on the number of conversations, not on the number of messages.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use crate::auth::{AuthenticationError, invalid};
 /// The values of a claim (`iss` or `aud`) that are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// Any value, and none: whoever has one of the keys may sign tokens for this service, and a
+    /// Any value, or none. Anyone who has one of the keys can sign tokens for this service, and a
     /// token for another service that trusts the same key is accepted too.
     Any,
     /// One of these. A token without the claim is refused.
@@ -43,35 +43,32 @@ pub(super) struct Claims {
 impl Claims {
     /// Reads claims. Each must have the type of RFC 7519.
     pub(super) fn read(mut claims: Map<String, Value>) -> Result<Self, AuthenticationError> {
-        let user = match claims.get("sub") {
-            Some(Value::String(user)) => UserId::new(user),
-            _ => return Err(invalid("The token has no sub that is a string")),
+        let Some(Value::String(user)) = claims.get("sub") else {
+            return Err(invalid("The token has no sub that is a string"));
         };
-        let expires_at = claims.get("exp").and_then(time);
-        let not_before = match claims.get("nbf") {
-            None => None,
-            Some(value) => {
-                Some(time(value).ok_or_else(|| invalid("nbf must be a number of seconds"))?)
-            }
-        };
+        let user = UserId::new(user).map_err(|_| invalid("sub is not the id of a user"))?;
+        let expires_at = (claims.get("exp").and_then(time))
+            .ok_or_else(|| invalid("The token has no exp that is a number of seconds"))?;
+        let not_before = (claims.get("nbf"))
+            .map(|value| time(value).ok_or_else(|| invalid("nbf must be a number of seconds")))
+            .transpose()?;
         let issuer = match claims.remove("iss") {
             None => None,
             Some(Value::String(issuer)) => Some(issuer),
             Some(_) => return Err(invalid("iss must be a string")),
         };
         let audiences = match claims.remove("aud") {
-            None => Some(Vec::new()),
-            Some(Value::String(audience)) => Some(vec![audience]),
-            Some(audiences) => serde_json::from_value(audiences).ok(),
+            None => Vec::new(),
+            Some(Value::String(audience)) => vec![audience],
+            Some(audiences) => serde_json::from_value(audiences)
+                .map_err(|_| invalid("aud must be a string, or an array of strings"))?,
         };
         Ok(Self {
-            user: user.map_err(|_| invalid("sub is not the id of a user"))?,
-            expires_at: expires_at
-                .ok_or_else(|| invalid("The token has no exp that is a number of seconds"))?,
+            user,
+            expires_at,
             not_before,
             issuer,
-            audiences: audiences
-                .ok_or_else(|| invalid("aud must be a string, or an array of strings"))?,
+            audiences,
         })
     }
 
