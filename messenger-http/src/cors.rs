@@ -26,7 +26,7 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 pub(crate) struct Cors {
     /// The value of `Access-Control-Allow-Origin`, if the origin is allowed.
     allow_origin: Option<HeaderValue>,
-    /// `true` if the answer is another one for another origin.
+    /// `true` if the answer depends on the origin.
     varies: bool,
 }
 

@@ -299,7 +299,7 @@ impl Shared {
         }
     }
 
-    /// Finds out who makes a request, before anything else of it is read or looked up.
+    /// Authenticates a request before reading anything else of it.
     async fn caller(&self, call: &Call, parts: &Parts) -> Result<Caller, Problem> {
         let (state, config) = (&self.state, &self.state.config);
         if !call.is_api() {

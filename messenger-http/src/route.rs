@@ -73,7 +73,7 @@ impl Call {
         self.group != Group::Operations
     }
 
-    /// Returns whether the call is about the messages of users, so that it matters who makes it.
+    /// Returns whether the call needs authentication, if the service has one.
     pub(crate) fn is_api(&self) -> bool {
         !matches!(self.group, Group::Operations | Group::Documentation)
     }

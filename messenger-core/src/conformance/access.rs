@@ -1,4 +1,4 @@
-//! Cases of authorization, for [`Actor`] and for every binding on top of it.
+//! Authorization cases, for [`Actor`] and every binding on top of it.
 //!
 //! A binding (HTTP, a WebSocket, a command line) implements [`Binding`], and [`check`] makes calls
 //! through it as several users. The rules are those of [`Actor`].
@@ -63,7 +63,7 @@ pub enum Call {
         conversation: ConversationId,
         up_to: MessageId,
     },
-    /// Follows the history, and ends after what comes at once.
+    /// Follows the history, and ends after the changes that are available immediately.
     Follow {
         conversation: ConversationId,
         cursor: Option<Cursor>,
@@ -79,8 +79,8 @@ pub enum Call {
 pub struct Answer {
     /// `true` if the call was made, and not refused or answered with "not found".
     pub granted: bool,
-    /// Everything that the caller can observe: over HTTP the status, the headers and the body, all
-    /// but the id of the request.
+    /// Everything that the caller can observe: over HTTP the status, headers and body, except the
+    /// request id.
     pub text: String,
 }
 

@@ -61,7 +61,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Stand for the base path, and for what the page asks its user for, in the page.
+/// Placeholders in the page: the base path, and the credential that the page asks for.
 const BASE: &str = "{base}";
 const ACCESS: &str = "{access}";
 

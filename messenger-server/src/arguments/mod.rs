@@ -22,7 +22,7 @@ pub(crate) use parse::{parse, variables};
 
 /// A messenger over HTTP: one-to-one messages, conversations and inboxes.
 ///
-/// By default, it listens on the loopback address, and whoever reaches that can read every
+/// By default, it listens on the loopback address, and anyone who can reach it can read every
 /// conversation and send as any user. To listen elsewhere, choose an authentication with --auth.
 ///
 /// Every flag can also be set by its environment variable. An empty variable counts as unset.

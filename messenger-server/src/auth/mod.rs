@@ -119,6 +119,7 @@ impl AuthArguments {
         if self.is_on() {
             return self.jwt.demo_token(user);
         }
+        // Only tokens need it.
         let _ = user;
         None
     }
@@ -131,6 +132,7 @@ impl AuthArguments {
             config.max_user_requests_per_second = self.max_user_requests;
             config.max_user_writes_per_second = self.max_user_writes;
         }
+        // Only tokens change it.
         let _ = config;
         Ok(())
     }

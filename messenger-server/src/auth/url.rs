@@ -23,8 +23,8 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The time in which requests with unknown keys cause one fetch, all together.
 const MIN_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The age at which keys are not relied on any more: a key that was revoked must not be accepted for
-/// ever only because its removal cannot be fetched.
+/// The age at which keys expire. Otherwise a revoked key would be accepted permanently if its removal
+/// could not be fetched.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The keys at a URL.

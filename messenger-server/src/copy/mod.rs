@@ -1,11 +1,11 @@
 //! Copies everything from one store to another, and compares the two.
 //!
-//! The logs say everything: each message stands in the log of its history as it is now, and each
-//! conversation in the logs of the inboxes with its markers. What the source shows at a log key is
-//! written to the target under the same key. So cursors that clients hold stay valid, and a catch-up
-//! that began at the source goes on at the target.
+//! The logs hold everything: each message is in the log of its history as it is now, and each
+//! conversation in the logs of the inboxes with its markers. Each item is written to the target under the
+//! log key that it has in the source. So cursors that clients hold stay valid, and a catch-up that began
+//! at the source goes on at the target.
 //!
-//! All writes are idempotent and only what is missing is written, so an interrupted copy is simply
+//! All writes are idempotent and only what is missing is written, so an interrupted copy is
 //! repeated. The contract of a store has no list of idempotency keys: they are not copied.
 
 use std::sync::atomic::{AtomicU64, Ordering};

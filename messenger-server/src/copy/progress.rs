@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::Counts;
 
-/// Runs a phase, and shows how far it has come: on a terminal in a line that changes, otherwise in a
+/// Runs a phase and shows its progress: on a terminal in a line that changes, otherwise in a
 /// line every few seconds.
 pub(super) async fn shown<T>(phase: &str, counts: &Counts, work: impl Future<Output = T>) -> T {
     let line = ProgressBar::new_spinner();

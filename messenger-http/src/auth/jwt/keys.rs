@@ -30,7 +30,7 @@ use crate::auth::{AuthenticationError, invalid};
 /// | public key on P-256 | ES256 | PEM, JWK |
 /// | public RSA key of 2048 to 8192 bits | RS256 | PEM, JWK |
 ///
-/// Private keys are refused: whoever verifies tokens should not be able to sign them.
+/// Private keys are refused: a service that only verifies tokens must not be able to sign them.
 ///
 /// A token that names a key (`kid`) is verified with that one, and with those that have no id. A
 /// token that names none is verified with each key of its algorithm.
