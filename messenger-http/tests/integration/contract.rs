@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 
-use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use messenger_core::Messenger;
@@ -25,14 +24,11 @@ pub(crate) static DOCUMENT_WITH_AUTHENTICATION: LazyLock<Value> = LazyLock::new(
     let mut service = MessengerService::with_config(messenger, config);
     let request = Request::get("/openapi.json").header("host", "test");
     let answer = service.call(request.body(Body::default()).unwrap());
-    let body = async { answer.await.unwrap().collect().await.unwrap().to_bytes() };
-    // It waits for nothing, but sets a timer. The first test that needs it may have no runtime.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build();
-    let runtime = runtime.unwrap();
-    let _guard = runtime.enter();
-    serde_json::from_slice(&body.now_or_never().unwrap()).unwrap()
+    // On a thread of its own: the first test that needs the document may be in a runtime or not.
+    let body = std::thread::spawn(|| {
+        crate::run(async { answer.await.unwrap().collect().await.unwrap().to_bytes() })
+    });
+    serde_json::from_slice(&body.join().unwrap()).unwrap()
 });
 
 /// An answer, read to its end.
