@@ -19,6 +19,7 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) {
     case!(trials, a_started_write_commits_and_is_in_flight_until_then);
     case!(trials, a_full_queue_is_overloaded_and_writes_nothing);
     case!(trials, a_write_that_waited_too_long_is_not_applied);
+    case!(trials, a_write_that_fails_takes_none_of_its_batch_along);
 }
 
 /// A send is dropped at any moment while a client catches up: the client ends with exactly the
@@ -147,4 +148,43 @@ async fn a_write_that_waited_too_long_is_not_applied() -> Result {
         inbox.items.is_empty(),
         "a write that was not started is there",
     )
+}
+
+async fn a_write_that_fails_takes_none_of_its_batch_along() -> Result {
+    let directory = tempfile::tempdir()?;
+    let messenger = Messenger::new(SqliteStore::open(&directory)?);
+    let bad = messenger.send(message("bad", "hub", "first")).await?;
+    let other = rusqlite::Connection::open(directory.path().join("messenger.db"))?;
+    let damaged = other.execute(
+        "UPDATE conversations SET last = x'00' WHERE id = ?1",
+        [bad.conversation_id().as_uuid()],
+    )?;
+    ensure(damaged == 1, "no conversation was damaged")?;
+
+    // While the writer waits for the lock with the first write, the others become one batch.
+    other.execute_batch("BEGIN IMMEDIATE")?;
+    let send = |user: String| {
+        let messenger = messenger.clone();
+        tokio::spawn(async move { messenger.send(message(&user, "hub", "x")).await })
+    };
+    let mut sends = vec![send("before".to_owned())];
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let users = (0..20).map(|n| match n {
+        7 => "bad".to_owned(),
+        n => format!("user{n}"),
+    });
+    sends.extend(users.map(send));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    other.execute_batch("ROLLBACK")?;
+
+    let mut failed = Vec::new();
+    for (n, sent) in sends.into_iter().enumerate() {
+        failed.extend(
+            sent.await?
+                .err()
+                .map(|error| (n, error.kind(), error.outcome())),
+        );
+    }
+    let expected = (8, ErrorKind::Corrupt, Some(Outcome::NotApplied));
+    ensure(failed == [expected], format!("these failed: {failed:?}"))
 }
