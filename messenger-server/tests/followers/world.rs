@@ -59,8 +59,8 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} messages ({} edited or unsent) reached {} followers of histories over {} connections in {} \
-             events, after {:.0} s",
+            "{} messages ({} edited or unsent) reached {} followers of histories over {} \
+             connections in {} events, after {:.0} s",
             self.messages,
             self.changed,
             self.followers,
