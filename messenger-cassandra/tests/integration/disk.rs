@@ -14,7 +14,6 @@ use messenger_core::{
     Content, HistoryQuery, IdempotencyKey, InboxQuery, LastMessage, Message, Messenger, NewMessage,
     Position, Store as _, UserId,
 };
-use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use testkit::cassandra::Cluster;
 
@@ -51,7 +50,7 @@ pub(crate) fn trial() -> Trial {
 struct Disk {
     config: CassandraConfig,
     store: CassandraStore,
-    bare: Session,
+    nodes: Vec<String>,
     dir: PathBuf,
 }
 
@@ -62,8 +61,8 @@ impl Disk {
         CassandraStore::migrate(&config).await.map_err(failed)?;
         let disk = Self {
             store: CassandraStore::connect(&config).await.map_err(failed)?,
-            bare: SessionBuilder::new().known_nodes(&nodes).build().await?,
             config,
+            nodes,
             dir,
         };
         disk.alter("memtable_flush_period_in_ms = 1000 AND compression = {'enabled': false}")
@@ -73,10 +72,16 @@ impl Disk {
     }
 
     async fn alter(&self, options: &str) -> Verdict {
+        // A session of its own: one from before the node was killed has no connection until it has
+        // waited for its next attempt.
+        let bare = SessionBuilder::new()
+            .known_nodes(&self.nodes)
+            .build()
+            .await?;
         for table in TABLES {
             let keyspace = self.config.keyspace();
             let cql = format!("ALTER TABLE {keyspace}.{table} WITH {options}");
-            self.bare.query_unpaged(cql, ()).await?;
+            bare.query_unpaged(cql, ()).await?;
         }
         Ok(())
     }
