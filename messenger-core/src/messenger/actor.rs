@@ -98,19 +98,20 @@ impl Actor {
     /// [`ErrorKind::Invalid`] if the receiver is the user, [`ErrorKind::NotAllowed`] if the policy
     /// denies it, and those of [`Messenger::send`].
     pub async fn send(&self, receiver: UserId, content: Content) -> Result<Message, Error> {
-        self.prepare(receiver, content)?.send().await
+        self.prepare(receiver, content).await?.send().await
     }
 
-    /// Assigns an id to a message without sending it. See [`Messenger::prepare`]. The policy is asked
-    /// when it is sent.
+    /// Assigns an id to a message without sending it, after the policy has allowed to send it. See
+    /// [`Messenger::prepare`].
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`] if the receiver is the user.
-    pub fn prepare(&self, receiver: UserId, content: Content) -> Result<Prepared, Error> {
+    /// [`ErrorKind::Invalid`] if the receiver is the user, and [`ErrorKind::NotAllowed`] if the policy
+    /// denies it.
+    pub async fn prepare(&self, receiver: UserId, content: Content) -> Result<Prepared, Error> {
         let message = self.new_message(receiver, content)?;
-        let policy = self.messenger.inner.options.policy.clone();
-        Ok(self.messenger.prepare_with(message, policy))
+        self.by().ask(sending(&message)).await?;
+        Ok(self.messenger.prepare(message))
     }
 
     /// Sends a message once, however often it is called with the same key. See

@@ -1,8 +1,5 @@
 //! Sending.
 
-use std::sync::Arc;
-
-use super::policy::{Action, By, Policy};
 use super::{Messenger, unless_not_applied};
 use crate::error::{Error, ErrorKind, Outcome, Subject};
 use crate::ids::Revision;
@@ -26,7 +23,6 @@ pub struct Prepared {
     messenger: Messenger,
     ticket: Ticket,
     message: Message,
-    policy: Option<Arc<dyn Policy>>,
 }
 
 impl Prepared {
@@ -39,17 +35,8 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// Those of [`Messenger::send`], or of [`Actor::send`](super::Actor::send) if an actor has
-    /// prepared it.
+    /// Those of [`Messenger::send`].
     pub async fn send(self) -> Result<Message, Error> {
-        if let Some(content) = self.message.content() {
-            let by = By {
-                user: self.message.sender_id(),
-                policy: self.policy.as_deref(),
-            };
-            let receiver = self.message.receiver_id();
-            by.ask(Action::Send { receiver, content }).await?;
-        }
         let key = self.messenger.refresh(self.ticket);
         self.messenger.put(key.id(), &self.message).await?;
         Ok(self.message)
@@ -72,17 +59,8 @@ impl Messenger {
     /// Assigns an id to a message without sending it, for a caller that may stop waiting for the
     /// send and must then know which message to look up.
     pub fn prepare(&self, message: NewMessage) -> Prepared {
-        self.prepare_with(message, None)
-    }
-
-    pub(super) fn prepare_with(
-        &self,
-        message: NewMessage,
-        policy: Option<Arc<dyn Policy>>,
-    ) -> Prepared {
         let ticket = self.begin();
         Prepared {
-            policy,
             messenger: self.clone(),
             message: message.with_id(ticket.id()),
             ticket,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use messenger_core::conformance::access;
 use messenger_core::store::{Wrap, Wrapped};
 use messenger_core::{
@@ -174,11 +174,7 @@ async fn a_policy_refuses_each_kind_of_write_and_nothing_is_written() -> Tested 
                 .send_once(bob.clone(), content()?, "k".parse()?)
                 .await
                 .unwrap_err(),
-            alice
-                .prepare(bob.clone(), content()?)?
-                .send()
-                .await
-                .unwrap_err(),
+            alice.prepare(bob.clone(), content()?).await.unwrap_err(),
             alice
                 .edit(pair.id(), sent.id(), "Hello!".parse()?)
                 .await
@@ -200,5 +196,41 @@ async fn a_policy_refuses_each_kind_of_write_and_nothing_is_written() -> Tested 
     alice.history(pair.id(), HistoryQuery::new()).await?;
     policy.fails.store(false, Ordering::Relaxed);
     alice.edit(pair.id(), sent.id(), "Hello!".parse()?).await?;
+    Ok(())
+}
+
+/// A policy that never decides.
+#[derive(Debug)]
+struct Undecided;
+
+#[async_trait]
+impl Policy for Undecided {
+    async fn decide(
+        &self,
+        _: &UserId,
+        _: Action<'_>,
+    ) -> Result<Decision, Box<dyn std::error::Error + Send + Sync>> {
+        std::future::pending().await
+    }
+}
+
+/// A send that waits for the policy has no log key yet, which a reader could not pass.
+#[tokio::test]
+async fn a_policy_that_takes_its_time_holds_back_no_reader() -> Tested {
+    let options = MessengerOptions::new().with_policy(Undecided);
+    let server = Server::with_options(&Arc::new(MemoryStore::new()), options);
+    let pair = Pair::alice_and_bob();
+    let alice = server.messenger.acting_as(pair.one.clone());
+    let mut waiting = Box::pin(alice.send(pair.two.clone(), "Hello".parse()?));
+    assert!((&mut waiting).now_or_never().is_none());
+
+    let answer = server.messenger.send(pair.turned().text("Hi")?).await?;
+    let history = |query| server.messenger.history(pair.id(), query);
+    let mut page = history(HistoryQuery::new()).await?;
+    assert_eq!(page.items, [answer]);
+    for _ in 0..3 {
+        page = history(HistoryQuery::new().with_cursor(page.prev)).await?;
+        assert!(page.items.is_empty(), "read again: {page:?}");
+    }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The calls about messages.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
@@ -70,23 +71,21 @@ async fn send(request: Request<'_>) -> Result<Answer, Problem> {
     let has_key = key.is_some();
 
     let state = request.state;
-    let (id, written) = match key {
-        Some(key) => {
-            let work = async move {
-                let sent = sender.send_once(receiver, content, key).await?;
-                Ok((sent.message, sent.replayed))
-            };
-            (None, state.write(request.in_flight, work).await)
+    // Known as soon as the policy has allowed the message: which one to look up if it is not sent in
+    // time.
+    let id = Arc::new(OnceLock::new());
+    let prepared_id = Arc::clone(&id);
+    let work = async move {
+        if let Some(key) = key {
+            let sent = sender.send_once(receiver, content, key).await?;
+            return Ok((sent.message, sent.replayed));
         }
-        None => {
-            let prepared = sender
-                .prepare(receiver, content)
-                .map_err(Problem::of_input)?;
-            let id = prepared.message().id();
-            let work = async move { Ok((prepared.send().await?, false)) };
-            (Some(id), state.write(request.in_flight, work).await)
-        }
+        let prepared = sender.prepare(receiver, content).await?;
+        let _ = prepared_id.set(prepared.message().id());
+        Ok((prepared.send().await?, false))
     };
+    let written = state.write(request.in_flight, work).await;
+    let id = id.get().copied();
     match written {
         Written::Done(Ok((message, replayed))) => created(state.base(), &message, replayed),
         Written::Done(Err(error)) => Err(error.into()),
@@ -420,7 +419,7 @@ async fn unsend(request: Request<'_>) -> Result<Answer, Problem> {
     let conversation: ConversationId = request.path.id("conversation_id")?;
     let id: MessageId = request.path.id("message_id")?;
     let named = request.query.sender_id.clone();
-    let sender = request.caller.acting_as(named, || {
+    let sender = request.caller.actor(named)?.ok_or_else(|| {
         let detail = "sender_id is missing. Send the user who sent the message.";
         Problem::with_detail(Code::InvalidQuery, detail)
     })?;
