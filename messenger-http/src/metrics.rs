@@ -45,16 +45,18 @@ pub(crate) struct Labels {
 pub(crate) enum Shed {
     Requests,
     Bytes,
+    Followers,
     User,
 }
 
 impl Shed {
-    const ALL: [Self; 3] = [Self::Requests, Self::Bytes, Self::User];
+    const ALL: [Self; 4] = [Self::Requests, Self::Bytes, Self::Followers, Self::User];
 
     fn label(self) -> &'static str {
         match self {
             Self::Requests => "requests",
             Self::Bytes => "response_bytes",
+            Self::Followers => "followers",
             Self::User => "user",
         }
     }

@@ -279,20 +279,20 @@ impl Shared {
             }
             None => Bytes::new(),
         };
-        // Only now does the request count: clients that send slowly must not shut others out.
-        let in_flight = match call.is_limited() {
-            true => Some(self.or_shed(call, Shed::Requests, state.limits.begin())?),
-            false => None,
-        };
-        let request = request::Request {
+        let mut request = request::Request {
             state,
+            route: call.path,
             caller,
             path: PathParams(params),
             query,
             headers: &parts.headers,
             body: bytes,
-            in_flight,
+            in_flight: None,
         };
+        // Only now does the request count: clients that send slowly must not shut others out.
+        if call.is_limited() {
+            request.begin()?;
+        }
         match call.is_write() {
             true => self.write(call, request).await,
             false => self.read(call, request, &parts.method).await,
@@ -340,7 +340,7 @@ impl Shared {
         if held == 0 || method == Method::HEAD {
             return Ok((answer, Held::default()));
         }
-        let held = self.or_shed(call, Shed::Bytes, self.state.limits.hold(held))?;
+        let held = request::or_shed(call.path, Shed::Bytes, self.state.limits.hold(held))?;
         Ok((answer, Held(Some(held))))
     }
 
@@ -353,16 +353,9 @@ impl Shared {
     ) -> Result<(Answer, Held), Problem> {
         const BESIDES_BODY: usize = 2 * 1024;
         let bytes = BESIDES_BODY + request.body.len();
-        let held = self.or_shed(call, Shed::Bytes, self.state.limits.hold(bytes))?;
+        let held = request::or_shed(call.path, Shed::Bytes, self.state.limits.hold(bytes))?;
         let answer = (call.handler)(request).await?;
         Ok((answer, Held(Some(held))))
-    }
-
-    fn or_shed<T>(&self, call: &Call, limit: Shed, taken: Option<T>) -> Result<T, Problem> {
-        taken.ok_or_else(|| {
-            metrics::shed(call.path, limit);
-            Problem::new(Code::Overloaded)
-        })
     }
 
     fn other_method(

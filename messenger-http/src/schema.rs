@@ -3,10 +3,10 @@
 //! A schema stands next to the type that it describes; those that several calls share are here. All
 //! limits come from the constants of [`messenger_core`].
 
+use std::ops::RangeInclusive;
+
 use messenger_core::{Content, Cursor, Limit, UserId};
 use serde_json::{Map, Value, json};
-
-use crate::request;
 
 /// A named schema.
 #[derive(Debug)]
@@ -162,13 +162,16 @@ pub(crate) static LIMIT: Schema = Schema {
     },
 };
 
+/// The times that a request may wait for a change, in seconds.
+pub(crate) const WAIT_RANGE: RangeInclusive<u64> = 1..=60;
+
 pub(crate) static WAIT: Schema = Schema {
     name: "Wait",
     build: |_| {
         json!({
             "type": "integer",
-            "minimum": request::WAIT.start(),
-            "maximum": request::WAIT.end(),
+            "minimum": WAIT_RANGE.start(),
+            "maximum": WAIT_RANGE.end(),
         })
     },
 };

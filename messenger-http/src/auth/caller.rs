@@ -19,8 +19,11 @@ use crate::answer::{Code, Problem, sentence};
 pub(crate) enum Caller {
     /// One who may read everything and act as any user.
     Trusted(Messenger),
-    /// A user.
-    User(Actor, Identity),
+    /// A user, and the time until which they stay authenticated.
+    User {
+        actor: Actor,
+        expires_at: Option<Timestamp>,
+    },
 }
 
 /// The changes to a history that is followed.
@@ -39,15 +42,17 @@ impl Caller {
             Access::Authenticated(authenticate) => &**authenticate,
         };
         let identity = identify(authenticate, parts, time).await?;
-        let actor = messenger.acting_as(identity.user().clone());
-        Ok(Self::User(actor, identity))
+        Ok(Self::User {
+            expires_at: identity.expires_at,
+            actor: messenger.acting_as(identity.user),
+        })
     }
 
     /// Returns the user, if it is known.
     pub(crate) fn user(&self) -> Option<&UserId> {
         match self {
             Self::Trusted(_) => None,
-            Self::User(actor, _) => Some(actor.user()),
+            Self::User { actor, .. } => Some(actor.user()),
         }
     }
 
@@ -55,26 +60,26 @@ impl Caller {
     pub(crate) fn expires_at(&self) -> Option<Timestamp> {
         match self {
             Self::Trusted(_) => None,
-            Self::User(_, identity) => identity.expires_at(),
+            Self::User { expires_at, .. } => *expires_at,
         }
     }
 
-    /// Returns an actor for the user that a request names: a trusted caller must name one, and
-    /// acts as that one. A user acts as themself, and may name nobody else.
-    pub(crate) fn acting_as(
-        &self,
-        named: Option<UserId>,
-        missing: impl FnOnce() -> Problem,
-    ) -> Result<Actor, Problem> {
+    /// Returns an actor for this user. A trusted caller acts as any user, and a user as themself only.
+    pub(crate) fn acting_as(&self, user: UserId) -> Result<Actor, Problem> {
         match self {
-            Self::Trusted(messenger) => {
-                let user = named.ok_or_else(missing)?;
-                Ok(messenger.acting_as(user))
-            }
-            Self::User(actor, _) => match named {
-                Some(named) if named != *actor.user() => Err(Problem::new(Code::NotYours)),
-                _ => Ok(actor.clone()),
-            },
+            Self::Trusted(messenger) => Ok(messenger.acting_as(user)),
+            Self::User { actor, .. } if user == *actor.user() => Ok(actor.clone()),
+            Self::User { .. } => Err(Problem::new(Code::NotYours)),
+        }
+    }
+
+    /// Returns an actor for the user that a request names, or else for the caller; `None` if a trusted
+    /// caller names nobody.
+    pub(crate) fn actor(&self, named: Option<UserId>) -> Result<Option<Actor>, Problem> {
+        match (self, named) {
+            (_, Some(user)) => self.acting_as(user).map(Some),
+            (Self::Trusted(_), None) => Ok(None),
+            (Self::User { actor, .. }, None) => Ok(Some(actor.clone())),
         }
     }
 
@@ -86,7 +91,7 @@ impl Caller {
     ) -> Result<Page<Message>, Problem> {
         let messenger = match self {
             Self::Trusted(messenger) => messenger,
-            Self::User(actor, _) => {
+            Self::User { actor, .. } => {
                 return Ok(actor.history(id, query).await?);
             }
         };
@@ -106,7 +111,7 @@ impl Caller {
     ) -> Result<Message, Problem> {
         let message = match self {
             Self::Trusted(messenger) => messenger.message(conversation, id).await?,
-            Self::User(actor, _) => actor.message(conversation, id).await?,
+            Self::User { actor, .. } => actor.message(conversation, id).await?,
         };
         message.ok_or_else(|| Problem::new(Code::MessageNotFound))
     }
@@ -115,7 +120,7 @@ impl Caller {
     pub(crate) async fn conversation(&self, id: ConversationId) -> Result<Conversation, Problem> {
         let conversation = match self {
             Self::Trusted(messenger) => messenger.conversation(id).await?,
-            Self::User(actor, _) => actor.conversation(id).await?,
+            Self::User { actor, .. } => actor.conversation(id).await?,
         };
         conversation.ok_or_else(|| Problem::new(Code::ConversationNotFound))
     }
@@ -128,7 +133,7 @@ impl Caller {
     ) -> Result<Batches, Problem> {
         let messenger = match self {
             Self::Trusted(messenger) => messenger,
-            Self::User(actor, _) => {
+            Self::User { actor, .. } => {
                 return Ok(Box::pin(actor.follow_history(id, cursor).await?));
             }
         };

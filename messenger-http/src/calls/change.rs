@@ -41,7 +41,7 @@ impl ActingUser {
     /// Returns the actor who makes the change. `member` is the name in the body.
     pub(super) fn actor(self, caller: &Caller, member: &str) -> Result<Actor, Problem> {
         let named = self.0.map(|input| input.parse(member)).transpose()?;
-        caller.acting_as(named, || {
+        caller.actor(named)?.ok_or_else(|| {
             Problem::with_detail(Code::MalformedBody, format!("{member} is missing."))
         })
     }

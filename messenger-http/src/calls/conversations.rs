@@ -77,9 +77,7 @@ async fn list(mut request: Request<'_>) -> Result<Answer, Problem> {
 /// Returns the user whose inbox the path names.
 pub(super) fn user_of(request: &Request<'_>) -> Result<Actor, Problem> {
     let user: UserId = request.path.id("user_id")?;
-    request
-        .caller
-        .acting_as(Some(user), || Problem::new(Code::InvalidId))
+    request.caller.acting_as(user)
 }
 
 pub(super) static GET: Call = Call {
@@ -111,14 +109,10 @@ pub(super) static GET: Call = Call {
 
 async fn get(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let named = request.query.user_id.as_ref();
-    if named.or(request.caller.user()).is_none() {
+    let Some(user) = request.caller.actor(request.query.user_id)? else {
         let conversation = request.caller.conversation(id).await?;
         return Ok(answer::json(StatusCode::OK, &conversation));
-    }
-    let user = request
-        .caller
-        .acting_as(named.cloned(), || Problem::new(Code::ConversationNotFound))?;
+    };
     let entry = user.entry(id).await?;
     let entry = entry.ok_or_else(|| Problem::new(Code::ConversationNotFound))?;
     Ok(answer::json(StatusCode::OK, &entry))

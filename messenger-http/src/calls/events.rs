@@ -25,7 +25,6 @@ use crate::answer::{Answer, Body, Chain, Code, Payload, Problem};
 use crate::limits::Follower;
 use crate::request::{CURSOR, HeaderParam, Request};
 use crate::route::{Call, Content, Group, Success, Verb};
-use crate::state::State;
 
 /// The time after which a comment shows that the stream is alive: to proxies, whose idle timeouts are
 /// 30 to 60 seconds, and to this server, which notices a client that vanished without closing its
@@ -81,7 +80,7 @@ pub(super) static OF_MESSAGES: Call = Call {
 
 async fn of_messages(request: Request<'_>) -> Result<Answer, Problem> {
     let id: ConversationId = request.path.id("conversation_id")?;
-    let follower = follower(request.state)?;
+    let follower = request.follow()?;
     let cursor = start(&request)?;
     let batches = request.caller.follow_history(id, cursor).await?;
     Ok(answer(&request, follower, "message", batches))
@@ -116,15 +115,10 @@ pub(super) static OF_CONVERSATIONS: Call = Call {
 
 async fn of_conversations(request: Request<'_>) -> Result<Answer, Problem> {
     let user = conversations::user_of(&request)?;
-    let follower = follower(request.state)?;
+    let follower = request.follow()?;
     let cursor = start(&request)?;
     let batches = user.follow_inbox(cursor).await?;
     Ok(answer(&request, follower, "conversation", batches))
-}
-
-fn follower(state: &State) -> Result<Follower, Problem> {
-    let follower = state.limits.follow();
-    follower.ok_or_else(|| Problem::new(Code::Overloaded))
 }
 
 /// Returns the cursor to start from.

@@ -34,9 +34,7 @@ pub(super) async fn for_change<T>(
     wait: Duration,
     batches: impl Stream<Item = Result<Batch<T>, Error>>,
 ) -> Result<(), Problem> {
-    let overloaded = || Problem::new(Code::Overloaded);
-    let limits = &request.state.limits;
-    let _follower = limits.follow().ok_or_else(overloaded)?;
+    let _follower = request.follow()?;
     request.in_flight = None;
     let mut batches = pin!(batches);
     tokio::select! {
@@ -46,6 +44,5 @@ pub(super) async fn for_change<T>(
             batch.transpose()?;
         }
     }
-    request.in_flight = Some(limits.begin().ok_or_else(overloaded)?);
-    Ok(())
+    request.begin()
 }

@@ -1,7 +1,6 @@
 //! Query parameters.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -64,9 +63,6 @@ pub(crate) static BEFORE_TIMESTAMP: Param = Param {
     example: Some(|| "2100-01-01T00:00:00Z".into()),
     read: |value, query| Ok(query.before.replace(time(value)?).is_some()),
 };
-
-/// The times that a request may wait, in seconds.
-pub(crate) const WAIT: RangeInclusive<u64> = 1..=60;
 
 pub(crate) static WAIT_PARAM: Param = Param {
     name: "wait",
@@ -189,9 +185,9 @@ fn number<T: FromStr>(value: &str) -> Option<T> {
 }
 
 fn wait(value: &str) -> Result<Duration, Problem> {
-    let seconds = number(value).filter(|seconds| WAIT.contains(seconds));
+    let seconds = number(value).filter(|seconds| schema::WAIT_RANGE.contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| {
-        let (min, max) = (WAIT.start(), WAIT.end());
+        let (min, max) = (schema::WAIT_RANGE.start(), schema::WAIT_RANGE.end());
         let detail = format!("wait is a whole number of seconds from {min} to {max}.");
         Problem::with_detail(Code::InvalidQuery, detail)
     })

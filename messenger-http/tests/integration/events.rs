@@ -106,6 +106,11 @@ fn streams_have_a_limit_of_their_own() {
         let first = Events::follow(server.address, &path, "").await;
         let answer = server.client().get(&path).await;
         assert_eq!(answer.status, 503);
+        let metrics = String::from_utf8(server.client().get("/metrics").await.body).unwrap();
+        let refused = "messenger_http_requests_shed_total{\
+                       route=\"/api/conversations/user/{user_id}/events\",limit=\"followers\"} ";
+        let refused = metrics.lines().find_map(|line| line.strip_prefix(refused));
+        assert_ne!(refused.unwrap(), "0");
         // A stream does not occupy the place of a request.
         let inbox = path.trim_end_matches("/events");
         assert_eq!(server.client().get(inbox).await.status, 200);
