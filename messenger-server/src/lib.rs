@@ -16,6 +16,7 @@
 //! - `serve`: the server, from the first log line to the last.
 //! - `auth`: authentication, the keys of tokens, and the subcommand that signs them.
 //! - `store`: the store that the flags choose.
+//! - `values`: parsers of the values of flags.
 //! - `logging`, `metrics`, `signals`: one concern each.
 //! - `demo`: test data for `--demo`.
 //! - [`generate`]: the generator of test data, and the subcommand.
@@ -37,6 +38,7 @@ mod retry;
 mod serve;
 mod signals;
 mod store;
+mod values;
 
 use std::process::ExitCode;
 

@@ -3,8 +3,8 @@
 //! Every setting is a flag and an environment variable. The doc comments of the fields are the help
 //! texts.
 
+mod ignored;
 mod parse;
-pub(crate) mod values;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use messenger_http::{ServerConfig, ServiceConfig};
 use crate::auth::AuthArguments;
 use crate::logging::DEFAULT_FILTER;
 use crate::store::StoreArguments;
-use crate::{backup, copy, generate};
+use crate::{backup, copy, generate, values};
 
-pub(crate) use parse::{parse, variables};
+pub(crate) use parse::parse;
 
 /// A messenger over HTTP: one-to-one messages, conversations and inboxes.
 ///

@@ -7,8 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, CommandFactory as _, Error, FromArgMatches as _};
 
-use super::Arguments;
-use crate::store;
+use super::{Arguments, ignored};
 
 /// Returns the arguments of the process.
 ///
@@ -32,7 +31,7 @@ pub(crate) fn parse() -> Arguments {
 
 fn read(command: &mut clap::Command) -> Result<Arguments, Error> {
     let matches = command.try_get_matches_from_mut(env::args_os())?;
-    store::refuse_ignored_flags(&matches, command)?;
+    ignored::refuse_flags(&matches, command)?;
     let arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(command))?;
     match arguments.serve.auth.complaint() {
         Some(complaint) if arguments.command.is_none() => {
@@ -40,17 +39,6 @@ fn read(command: &mut clap::Command) -> Result<Arguments, Error> {
         }
         _ => Ok(arguments),
     }
-}
-
-/// Returns the environment variables that are set and begin so.
-pub(crate) fn variables(prefix: &str) -> Vec<String> {
-    let mut names: Vec<_> = env::vars_os()
-        .filter(|(_, value)| !value.is_empty())
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with(prefix))
-        .collect();
-    names.sort_unstable();
-    names
 }
 
 /// Applies what holds for every flag of the program.

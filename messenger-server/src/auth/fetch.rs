@@ -18,9 +18,6 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::file;
 
-/// The greatest length of keys, in bytes.
-pub(super) const MAX_LEN: u64 = 1024 * 1024;
-
 /// The time in which keys must arrive. It is shorter than the time in which requests are answered.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -86,7 +83,7 @@ fn get(agent: &Agent, uri: &Uri) -> Result<Keys> {
         response
             .body_mut()
             .with_config()
-            .limit(MAX_LEN)
+            .limit(file::MAX_LEN)
             .read_to_string()
     };
     let json = fetch().with_context(|| format!("cannot fetch the keys of tokens from {uri}"))?;

@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 
-use super::fetch::MAX_LEN;
 use crate::report::with_causes;
+
+/// The greatest length of keys, in bytes.
+pub(super) const MAX_LEN: u64 = 1024 * 1024;
 
 /// The time between two looks at the file. It is read, not watched: notifications do not arrive from
 /// every file system, and a mounted Secret is replaced through a link.

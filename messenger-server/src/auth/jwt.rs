@@ -8,10 +8,11 @@ use messenger_core::UserId;
 use messenger_http::Access;
 use messenger_http::jwt::{Accepted, JwtAuthentication};
 
+use super::claims::ClaimArguments;
 use super::fetch::{Source, source};
 use super::file::{self, FileKeys};
 use super::signer::Signer;
-use super::token::{ClaimArguments, DAY};
+use super::token::DAY;
 use super::url::UrlKeys;
 
 #[derive(Args, Debug)]

@@ -1,6 +1,8 @@
 //! Authentication of callers: the flags, and what they choose.
 
 #[cfg(feature = "jwt")]
+mod claims;
+#[cfg(feature = "jwt")]
 mod fetch;
 #[cfg(feature = "jwt")]
 mod file;
@@ -23,8 +25,8 @@ use messenger_core::UserId;
 use messenger_http::ServiceConfig;
 
 #[cfg(feature = "jwt")]
-use crate::arguments::values::per_second;
-use crate::arguments::variables;
+use crate::values::per_second;
+use crate::values::variables;
 
 /// The flags of authentication.
 #[derive(Args, Debug)]
@@ -81,7 +83,7 @@ pub(crate) enum AuthKind {
 impl AuthArguments {
     /// Returns whether callers need a token.
     pub(crate) fn is_on(&self) -> bool {
-        is_on(self.kind)
+        self.kind.is_some_and(AuthKind::is_on)
     }
 
     /// Returns a complaint about flags that are missing, or contradict each other.
@@ -138,7 +140,9 @@ impl AuthArguments {
     }
 }
 
-/// Returns whether callers need a token.
-pub(crate) fn is_on(kind: Option<AuthKind>) -> bool {
-    kind.is_some_and(|kind| kind != AuthKind::None)
+impl AuthKind {
+    /// Returns whether callers need a credential.
+    pub(crate) fn is_on(self) -> bool {
+        self != Self::None
+    }
 }

@@ -8,7 +8,7 @@ use messenger_core::{Timestamp, UserId};
 use messenger_http::jwt::Keys;
 use serde_json::json;
 
-use super::token::ClaimArguments;
+use super::claims::ClaimArguments;
 
 /// A key that can sign tokens.
 pub(super) struct Signer {

@@ -8,9 +8,10 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use messenger_core::UserId;
 
+use super::claims::ClaimArguments;
 use super::file;
 use super::signer::Signer;
-use crate::arguments::values;
+use crate::values;
 
 /// The lifetime of a token for the test data.
 pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,28 +41,6 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     claims: ClaimArguments,
-}
-
-/// The claims that tokens are bound to.
-#[derive(Args, Debug)]
-pub(crate) struct ClaimArguments {
-    /// Issuer of the tokens (iss).
-    #[arg(
-        id = "jwt-issuer",
-        long,
-        env = "MESSENGER_JWT_ISSUER",
-        value_name = "ISSUER"
-    )]
-    pub(super) issuer: Option<String>,
-
-    /// Audience of the tokens (aud).
-    #[arg(
-        id = "jwt-audience",
-        long,
-        env = "MESSENGER_JWT_AUDIENCE",
-        value_name = "AUDIENCE"
-    )]
-    pub(super) audience: Option<String>,
 }
 
 /// Prints the token.

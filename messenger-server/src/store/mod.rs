@@ -6,16 +6,13 @@ mod cassandra;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, ValueEnum};
+use clap::{Args, ValueEnum};
 use messenger_core::Store;
 use messenger_core::store::Measured;
 use messenger_memory::MemoryStore;
 use messenger_sqlite::SqliteStore;
 
-use crate::arguments::variables;
-use crate::auth::{AuthKind, is_on};
+use crate::values::variables;
 
 /// The flags that choose a store and say where it is.
 #[derive(Args, Clone, Debug)]
@@ -90,7 +87,7 @@ impl StoreArguments {
 }
 
 impl StoreKind {
-    fn is_cassandra(self) -> bool {
+    pub(crate) fn is_cassandra(self) -> bool {
         match self {
             Self::Sqlite | Self::Memory => false,
             #[cfg(feature = "cassandra")]
@@ -107,47 +104,4 @@ impl StoreKind {
             Self::Cassandra => "cassandra",
         }
     }
-}
-
-/// Fails if a flag was given that the chosen store would silently ignore.
-pub(crate) fn refuse_ignored_flags(
-    matches: &ArgMatches,
-    command: &mut clap::Command,
-) -> Result<(), clap::Error> {
-    // A subcommand has its own flags, and without one the program's flags count.
-    let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
-    match ignored_flag(matches) {
-        Some((flag, needed)) => {
-            let message = format!("'--{flag}' has no effect without '{needed}'");
-            Err(command.error(ErrorKind::MissingRequiredArgument, message))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Returns such a flag and what it needs to have an effect.
-fn ignored_flag(matches: &ArgMatches) -> Option<(String, &'static str)> {
-    let &kind = matches.try_get_one::<StoreKind>("store").ok()??;
-    let auth = matches.try_get_one::<AuthKind>("auth").ok().flatten();
-    let has_migrate = matches!(matches.try_get_one("migrate"), Ok(Some(true)));
-    let needed = |name: &str| match name {
-        "cassandra-replication" if !has_migrate => Some("--migrate"),
-        "data" if kind != StoreKind::Sqlite => Some("--store sqlite"),
-        name if !kind.is_cassandra() && is_for_cassandra(name) => Some("--store cassandra"),
-        name if !is_on(auth.copied()) && is_for_jwt(name) => Some("--auth jwt"),
-        _ => None,
-    };
-    matches
-        .ids()
-        .map(|id| id.as_str())
-        .filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine))
-        .find_map(|id| Some((id.to_owned(), needed(id)?)))
-}
-
-fn is_for_jwt(name: &str) -> bool {
-    name.starts_with("jw") || name.starts_with("max-user-")
-}
-
-fn is_for_cassandra(name: &str) -> bool {
-    name == "migrate" || name.starts_with("cassandra-")
 }

@@ -1,5 +1,7 @@
-//! Parsers of single values, with errors that say what a value should look like.
+//! Parsers of single values, with errors that say what a value should look like, and the environment
+//! variables that are set.
 
+use std::env;
 use std::num::NonZero;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use messenger_http::ServiceConfig;
 use tracing_subscriber::EnvFilter;
 
-pub(super) fn host_and_port(text: &str) -> Result<String> {
+pub(crate) fn host_and_port(text: &str) -> Result<String> {
     let well_formed = text
         .rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
@@ -18,18 +20,18 @@ pub(super) fn host_and_port(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-pub(super) fn log_filter(text: &str) -> Result<String> {
+pub(crate) fn log_filter(text: &str) -> Result<String> {
     EnvFilter::try_new(text)
         .context("it must be a level (error, warn, info, debug, trace) or levels by module")?;
     Ok(text.to_owned())
 }
 
-pub(super) fn base_path(text: &str) -> Result<String> {
+pub(crate) fn base_path(text: &str) -> Result<String> {
     ServiceConfig::default().with_base_path(text)?;
     Ok(text.to_owned())
 }
 
-pub(super) fn at_least_one(text: &str) -> Result<usize> {
+pub(crate) fn at_least_one(text: &str) -> Result<usize> {
     text.parse::<NonZero<usize>>()
         .map(NonZero::get)
         .ok()
@@ -48,4 +50,15 @@ pub(crate) fn seconds(text: &str) -> Result<Duration> {
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .context("it must be a number of seconds, such as 30 or 0.5")
+}
+
+/// Returns the environment variables that are set and begin so.
+pub(crate) fn variables(prefix: &str) -> Vec<String> {
+    let mut names: Vec<_> = env::vars_os()
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    names.sort_unstable();
+    names
 }
