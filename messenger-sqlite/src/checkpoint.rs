@@ -1,7 +1,9 @@
 //! The thread that moves pages from the write-ahead log into the database, so that the log stays
 //! bounded and no send waits for it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -13,18 +15,21 @@ use crate::error::Result;
 use crate::files::{self, Access};
 use crate::metrics::Metrics;
 
-/// The size of the write-ahead log, in pages, at which a checkpoint begins: 4 MiB of 4 KiB pages.
-const BEGIN_AT: i32 = 1_024;
+/// A checkpoint begins whenever the write-ahead log has grown by this number of pages: 4 MiB of 4 KiB
+/// pages. One after each commit would write and sync the same pages of the database over and over.
+const EVERY: i32 = 1_024;
 
 /// The size at which a checkpoint waits for readers and holds new writes until it is done, so that
 /// the log starts again from its beginning: 16 MiB. Under a load that never pauses a passive
 /// checkpoint does not get that far, because new pages arrive while it runs.
-const RESTART_AT: i32 = 4_096;
+const RESTART_AT: i32 = 4 * EVERY;
 
 /// Tells the checkpoint thread how long the log is.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoints {
     pages: Sender<i32>,
+    /// The length of the log at which the next checkpoint begins.
+    next: Arc<AtomicI32>,
     metrics: Metrics,
 }
 
@@ -38,14 +43,16 @@ impl Checkpointer {
     pub(crate) fn start(database: &Path, metrics: Metrics) -> std::io::Result<(Self, Checkpoints)> {
         // One place is enough: a checkpoint moves all pages there are.
         let (sender, receiver) = crossbeam_channel::bounded(1);
+        let next = Arc::new(AtomicI32::new(EVERY));
+        let checkpoints = Checkpoints {
+            pages: sender,
+            next: Arc::clone(&next),
+            metrics,
+        };
         let database = database.to_owned();
         let thread = std::thread::Builder::new()
             .name("sqlite-checkpoint".into())
-            .spawn(move || run(database, &receiver))?;
-        let checkpoints = Checkpoints {
-            pages: sender,
-            metrics,
-        };
+            .spawn(move || run(&database, &receiver, &next))?;
         Ok((
             Self {
                 thread: Some(thread),
@@ -76,19 +83,25 @@ impl Checkpoints {
 
     fn report(&self, pages: i32) {
         self.metrics.wal(pages);
-        if pages >= BEGIN_AT {
+        if pages < EVERY {
+            // The log has started again.
+            self.next.store(EVERY, Ordering::Relaxed);
+        } else if pages >= self.next.load(Ordering::Relaxed) {
             // If one waits already, it will move these pages too.
             let _ = self.pages.try_send(pages);
         }
     }
 }
 
-fn run(database: PathBuf, pages: &Receiver<i32>) {
+fn run(database: &Path, pages: &Receiver<i32>, next: &AtomicI32) {
     let mut connection = None;
     for pages in pages {
-        if let Err(failure) = checkpoint(&database, &mut connection, pages) {
-            tracing::warn!(error = %failure, pages, "a checkpoint failed; the next commit tries again");
-            connection = None;
+        match checkpoint(database, &mut connection, pages) {
+            Ok(()) => next.store(pages + EVERY, Ordering::Relaxed),
+            Err(failure) => {
+                tracing::warn!(error = %failure, pages, "a checkpoint failed; the next commit tries again");
+                connection = None;
+            }
         }
     }
 }

@@ -196,33 +196,36 @@ pub(crate) fn mark(connection: &Connection, key: LogKey, marker: &ReadMarker) ->
     inbox::relog(connection, participants, place?, key?)
 }
 
-/// The columns of a message, from `messages` as `m` and `conversations` as `c`.
+/// The columns of a message, from `messages` as `m` and `conversations` as `c`: those that
+/// [`message_of`] reads, in their order.
 macro_rules! message_columns {
     () => {
-        "m.id, m.sender, m.content, m.revision, c.id AS conversation, c.first, c.second"
+        "m.id, m.sender, m.content, m.revision, c.id, c.first, c.second"
     };
 }
 
-/// Returns a message of a row that has the columns above.
-fn message_of(row: &Row<'_>) -> Result<Message> {
-    let (first, second) = (row.user_id("first")?, row.user_id("second")?);
-    let (sender_id, receiver_id) = if row.get::<_, i64>("sender")? == 0 {
-        (first, second)
-    } else {
-        (second, first)
+/// The position of a column behind those of a message.
+const AFTER_MESSAGE: usize = 7;
+
+/// Returns a message of a row that begins with the columns above. All rows of a conversation have the
+/// same two users, so only the first row's are decoded.
+fn message_of(row: &Row<'_>, users: &mut Option<[UserId; 2]>) -> Result<Message> {
+    let [first, second] = match users {
+        Some(users) => users,
+        unknown => unknown.insert([row.user_id(5)?, row.user_id(6)?]),
     };
-    let id = row.message_id("id")?;
-    let content: Option<String> = row.get("content")?;
-    let content = content.map(Content::new).transpose();
+    let (sender_id, receiver_id) = match row.get::<_, i64>(1)? {
+        0 => (first.clone(), second.clone()),
+        _ => (second.clone(), first.clone()),
+    };
+    let id = row.message_id(0)?;
     Ok(Message::from_parts(MessageParts {
         id,
-        conversation_id: row.get::<_, Uuid>("conversation")?.into(),
+        conversation_id: row.get::<_, Uuid>(4)?.into(),
         sender_id,
         receiver_id,
-        revision: row
-            .optional_revision("revision")?
-            .unwrap_or(Revision::from(id)),
-        content: content.map_err(|_| Failure::Corrupt("a stored text is not valid"))?,
+        revision: row.optional_revision(3)?.unwrap_or(Revision::from(id)),
+        content: row.content(2)?,
     }))
 }
 
@@ -238,7 +241,8 @@ pub(crate) fn message(
           WHERE m.conversation = ?1 AND m.id = ?2"
     ))?;
     let mut rows = statement.query(params![conversation.as_uuid(), id.as_uuid()])?;
-    rows.next()?.map(message_of).transpose()
+    let row = rows.next()?;
+    row.map(|row| message_of(row, &mut None)).transpose()
 }
 
 pub(crate) fn page(
@@ -258,9 +262,9 @@ pub(crate) fn page(
         upper_bound(below),
         limit as i64
     ])?;
-    let mut messages = Vec::with_capacity(limit);
+    let (mut messages, mut users) = (Vec::with_capacity(limit), None);
     while let Some(row) = rows.next()? {
-        messages.push(message_of(row)?);
+        messages.push(message_of(row, &mut users)?);
     }
     Ok(messages)
 }
@@ -293,11 +297,11 @@ pub(crate) fn log_page(
         above.as_uuid(),
         limit as i64
     ])?;
-    let mut log = Vec::new();
+    let (mut log, mut users) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
         log.push(Logged {
-            key: row.log_key("key")?,
-            item: message_of(row)?,
+            key: row.log_key(AFTER_MESSAGE)?,
+            item: message_of(row, &mut users)?,
         });
     }
     Ok(log)

@@ -1,14 +1,14 @@
 //! Inboxes and their logs.
 
 use messenger_core::{
-    Content, Conversation, ConversationId, InboxEntry, LastMessage, LogKey, Logged, MessageId,
-    Participants, Position, Revision, UserId,
+    Conversation, ConversationId, InboxEntry, LastMessage, LogKey, Logged, MessageId, Participants,
+    Position, Revision, UserId,
 };
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use crate::columns::{Columns as _, upper_bound};
-use crate::error::{Failure, Result};
+use crate::error::Result;
 
 /// The place of a conversation in an inbox, and its key in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +63,13 @@ pub(crate) fn relog(
     Ok(())
 }
 
-/// Selects entries: `conversations` as `c`, their last messages as `m`. One statement is one
-/// snapshot.
+/// Selects entries: `conversations` as `c`, their last messages as `m`, with the columns that
+/// [`entry_of`] reads, in their order, and the log key. One statement is one snapshot.
 macro_rules! select_entries {
     ($from_inbox:literal, $rest:literal) => {
         concat!(
-            "SELECT c.id AS conversation, c.first, c.second, c.read_first, c.read_second, c.log_key,
-                    m.id, m.sender, m.content, m.revision
+            "SELECT m.id, m.sender, m.content, m.revision, c.id, c.first, c.second, c.read_first,
+                    c.read_second, c.log_key
              FROM ",
             $from_inbox,
             " CROSS JOIN messages m ON m.conversation = c.id AND m.id = c.last ",
@@ -78,34 +78,32 @@ macro_rules! select_entries {
     };
 }
 
+/// The position of the log key.
+const LOG_KEY: usize = 9;
+
 /// Returns the entry of a user, of a row that has the columns above.
 fn entry_of(row: &Row<'_>, user: &UserId) -> Result<InboxEntry> {
-    let (first, second) = (row.user_id("first")?, row.user_id("second")?);
-    let sender_id = if row.get::<_, i64>("sender")? == 0 {
-        first.clone()
-    } else {
-        second.clone()
+    let [first, second] = [row.user_id(5)?, row.user_id(6)?];
+    let sender_id = match row.get::<_, i64>(1)? {
+        0 => first.clone(),
+        _ => second.clone(),
     };
-    let id = row.message_id("id")?;
-    let revision = row.optional_revision("revision")?;
-    let content: Option<String> = row.get("content")?;
-    let content = content.map(Content::new).transpose();
-    let content = content.map_err(|_| Failure::Corrupt("a stored text is not valid"))?;
+    let id = row.message_id(0)?;
     let last_message = LastMessage::from_parts(
         id,
         sender_id,
-        revision.unwrap_or(Revision::from(id)),
-        content.map(|content| content.preview()),
+        row.optional_revision(3)?.unwrap_or(Revision::from(id)),
+        row.content(2)?.map(|content| content.preview()),
     );
-    let read_first = row.optional_message_id("read_first")?;
-    let read_second = row.optional_message_id("read_second")?;
+    let read_first = row.optional_message_id(7)?;
+    let read_second = row.optional_message_id(8)?;
     let (read, seen) = if *user == first {
         (read_first, read_second)
     } else {
         (read_second, read_first)
     };
     let conversation = Conversation::direct(
-        row.get::<_, Uuid>("conversation")?.into(),
+        row.get::<_, Uuid>(4)?.into(),
         Participants::direct(first, second),
     );
     Ok(InboxEntry::new(conversation, last_message).with_markers(read, seen))
@@ -143,7 +141,7 @@ pub(crate) fn log_page(
     let mut log = Vec::new();
     while let Some(row) = rows.next()? {
         log.push(Logged {
-            key: row.log_key("log_key")?,
+            key: row.log_key(LOG_KEY)?,
             item: entry_of(row, user)?,
         });
     }

@@ -74,8 +74,8 @@ impl BareReader {
     }
 }
 
-impl Target<Operation> for BareReader {
-    async fn call(&self, operation: &Operation) -> Result<()> {
+impl BareReader {
+    fn read(&self, operation: &Operation) -> Result<()> {
         let Operation::Page(source, page) = operation else {
             bail!("a reader cannot {operation:?}");
         };
@@ -97,6 +97,23 @@ impl Target<Operation> for BareReader {
             .collect::<Result<_, _>>()?;
         self.idle.lock().push(connection);
         page.check(&rows)
+    }
+}
+
+impl Target<Operation> for BareReader {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        self.read(operation)
+    }
+}
+
+/// The same calls as an async service makes them: each on a thread for blocking calls, so that a slow disk
+/// does not block the runtime.
+pub(super) struct Blocking<T>(pub(super) Arc<T>);
+
+impl Target<Operation> for Blocking<BareReader> {
+    async fn call(&self, operation: &Operation) -> Result<()> {
+        let (reader, operation) = (Arc::clone(&self.0), operation.clone());
+        tokio::task::spawn_blocking(move || reader.read(&operation)).await?
     }
 }
 
@@ -141,11 +158,11 @@ pub(super) struct BareSends {
 impl BareSends {
     /// Creates a database with a message in each existing conversation.
     pub(super) async fn create(
-        directory: &Path,
+        directory: PathBuf,
         conversations: Conversations,
         recorder: PrometheusHandle,
     ) -> Result<Self> {
-        let (store, clock) = (SqliteStore::open(directory)?, Clock::new());
+        let (store, clock) = (SqliteStore::open(&directory)?, Clock::new());
         let store = StoreTarget(Arc::new(store));
         for users in conversations.users() {
             store.call(&Operation::append(users, &clock)?).await?;
@@ -160,7 +177,7 @@ impl BareSends {
         // What was written so far does not count.
         groups.update()?;
         Ok(Self {
-            connection: Arc::new(Mutex::new(open(directory)?)),
+            connection: Arc::new(Mutex::new(open(&directory)?)),
             conversations,
             clock,
             groups: Mutex::new(groups),
@@ -195,6 +212,23 @@ impl Workload for BareSends {
             groups.try_for_each(|group| send(&mut connection, group))
         };
         tokio::task::spawn_blocking(write).await?
+    }
+}
+
+#[async_trait]
+impl Workload for Blocking<BareSends> {
+    async fn prepare(&self, times: u64) -> Result<()> {
+        self.0.prepare(times).await
+    }
+
+    async fn run(&self, _times: u64) -> Result<()> {
+        let messages = mem::take(&mut *self.0.prepared.lock());
+        for message in messages {
+            let connection = Arc::clone(&self.0.connection);
+            let write = move || send(&mut connection.lock(), &[message]);
+            tokio::task::spawn_blocking(write).await??;
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,9 @@
 //!   next message when the previous one was acknowledged, so the store writes several messages in a
 //!   transaction. The baseline is one loop without callers, whose transactions hold as many messages.
 //!   Its checkpoints are not measured, while those of the store run at the same time.
+//! - `spawn_blocking` pairs have the same baselines, called as an async service calls them: each page and
+//!   each send, of one caller, on a thread for blocking calls. The difference to the pairs above is what
+//!   it costs to hand a call to another thread and wait for it.
 //! - `flat` compares the store with itself: pages of a long list with pages of a short one.
 
 mod bare;
@@ -25,7 +28,7 @@ use crate::pair::{Pair, Sizes};
 use crate::recorder::recorder;
 use crate::sends::{Conversations, Sends};
 
-use bare::{BareReader, BareSends};
+use bare::{BareReader, BareSends, Blocking};
 
 /// The numbers of concurrent sends.
 const CALLERS: [usize; 3] = [1, 16, 64];
@@ -78,26 +81,41 @@ pub async fn pairs(directory: &Path, sizes: &Sizes) -> Result<Vec<Pair>> {
         );
     }
     // After the lists, whose transactions do not count.
-    let mut pairs = vec![sends(directory, sizes.conversations, recorder).await?];
+    let mut pairs = Vec::from(sends(directory, sizes.conversations, recorder).await?);
+    let blocking = Arc::new(Blocking(Arc::clone(&bare)));
     for list in histories.iter().chain(&inboxes) {
         let pages = list.pairs("sqlite", &bare, Some(PAGE_GOAL)).into_iter();
         let pages = pages.filter(|pair| !pair.name.contains("newer"));
         pairs.extend(pages.map(|pair| pair.with_concurrency(READERS)));
+        let pages = list.pairs("sqlite/spawn_blocking", &blocking, None);
+        pairs.extend(pages.into_iter().filter(|pair| pair.name.contains("first")));
     }
     pairs.extend(flat("sqlite", &histories, sizes.flat_histories)?);
     pairs.extend(flat("sqlite", &inboxes, sizes.flat_inboxes)?);
     Ok(pairs)
 }
 
-/// Returns the pair of durable sends to existing conversations.
-async fn sends(directory: &Path, count: usize, recorder: PrometheusHandle) -> Result<Pair> {
+/// Returns the pairs of durable sends to existing conversations.
+async fn sends(directory: &Path, count: usize, recorder: PrometheusHandle) -> Result<[Pair; 2]> {
     let existing = Conversations::existing(count)?;
-    let baseline = BareSends::create(&directory.join("bare"), existing.clone(), recorder).await?;
+    let create = |name| BareSends::create(directory.join(name), existing.clone(), recorder.clone());
+    let (bare, blocking) = (create("bare").await?, create("blocking").await?);
     let store = Arc::new(SqliteStore::open(directory.join("sends"))?);
-    let target = move || StoreTarget(Arc::clone(&store));
-    let subject = Sends::new(target, Operation::append, existing, u64::MAX);
-    let pair = Pair::new("sqlite/send", subject, baseline);
-    Ok(pair.with_concurrency(CALLERS).with_goal(SEND_GOAL))
+    let subject = || {
+        let store = Arc::clone(&store);
+        let target = move || StoreTarget(Arc::clone(&store));
+        Sends::new(target, Operation::append, existing.clone(), u64::MAX)
+    };
+    Ok([
+        Pair::new("sqlite/send", subject(), bare)
+            .with_concurrency(CALLERS)
+            .with_goal(SEND_GOAL),
+        Pair::new(
+            "sqlite/spawn_blocking/send",
+            subject(),
+            Blocking(Arc::new(blocking)),
+        ),
+    ])
 }
 
 #[cfg(test)]
