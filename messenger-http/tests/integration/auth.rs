@@ -449,7 +449,7 @@ fn each_user_has_limits_of_their_own() {
 
 /// A policy that allows nothing.
 #[derive(Debug)]
-struct Nothing;
+pub(crate) struct Nothing;
 
 #[async_trait]
 impl Policy for Nothing {

@@ -1,16 +1,18 @@
-//! A log that cannot be written loses only the log.
+//! The log: what is in it, and a log that cannot be written.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
-use messenger_core::ErrorKind;
+use messenger_core::{ErrorKind, Messenger, MessengerOptions};
 use messenger_http::MessengerService;
+use messenger_memory::MemoryStore;
 use tower_service::Service as _;
 use tracing::field::Field;
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::auth::Nothing;
 use crate::client::message;
 use crate::faulty::{Fault, Faulty};
 use crate::user;
@@ -116,4 +118,54 @@ async fn a_long_method_does_not_fill_the_log() {
     assert_eq!(response.status(), 405);
     let longest = LONGEST.0.load(Ordering::Relaxed);
     assert!((10..100).contains(&longest), "{longest}");
+}
+
+/// Counts warnings and errors.
+struct Warnings(AtomicUsize);
+
+impl Subscriber for &'static Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("messenger_http")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        if *event.metadata().level() <= Level::WARN {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// A policy that denies is at work, and nobody has to look into it. One that fails is another matter.
+#[tokio::test]
+async fn a_write_that_a_policy_denies_is_no_warning() {
+    static WARNINGS: Warnings = Warnings(AtomicUsize::new(0));
+    let _counting = tracing::subscriber::set_default(&WARNINGS);
+    let options = MessengerOptions::new().with_policy(Nothing);
+    let service = MessengerService::new(Messenger::with_options(MemoryStore::new(), options));
+    for (content, status, warnings) in [("x", 403, 0), ("fail", 503, 1)] {
+        let request = Request::post("/api/messages/")
+            .header("host", "test")
+            .header("content-type", "application/json")
+            .body(Full::<bytes::Bytes>::from(message(
+                &user(),
+                &user(),
+                content,
+            )))
+            .unwrap();
+        let Ok(response) = service.clone().call(request).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(WARNINGS.0.load(Ordering::Relaxed), warnings, "{content}");
+    }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use messenger_core::store::{Wrap, Wrapped};
+use messenger_core::store::{MAX_LIMIT, Wrap, Wrapped};
 use messenger_core::{
-    Content, ErrorKind, InboxQuery, LogKey, Message, Messenger, NewMessage, Outcome, Timestamp,
+    Content, ConversationId, ErrorKind, InboxQuery, LogKey, Message, Messenger, NewMessage,
+    Outcome, Position, Timestamp,
 };
 use messenger_memory::MemoryStore;
 
@@ -90,6 +92,64 @@ impl Wrap for Limited {
         }
         self.store.put(key, message).await
     }
+}
+
+/// Counts the pages that are read of a history.
+#[derive(Debug, Default)]
+struct Counted {
+    store: Arc<MemoryStore>,
+    pages: AtomicUsize,
+}
+
+#[async_trait]
+impl Wrap for Counted {
+    type Inner = MemoryStore;
+
+    fn inner(&self) -> &MemoryStore {
+        &self.store
+    }
+
+    async fn history_log(
+        &self,
+        conversation: ConversationId,
+        above: Position,
+        limit: usize,
+    ) -> Result<Vec<Logged<Message>>, Error> {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.store.history_log(conversation, above, limit).await
+    }
+}
+
+/// Never answers a write.
+#[derive(Debug, Default)]
+struct Stuck(MemoryStore);
+
+#[async_trait]
+impl Wrap for Stuck {
+    type Inner = MemoryStore;
+
+    fn inner(&self) -> &MemoryStore {
+        &self.0
+    }
+
+    async fn put(&self, _: LogKey, _: &Message) -> Result<(), Error> {
+        std::future::pending().await
+    }
+}
+
+/// A long conversation is not in memory as a whole: reading waits for the writes.
+#[tokio::test]
+async fn a_copy_does_not_read_far_ahead_of_its_writes() {
+    let source = Wrapped(Counted::default());
+    let messenger = Messenger::new(Arc::clone(&source.0.store));
+    for n in 0..5 * MAX_LIMIT {
+        messenger.send(message(&n.to_string())).await.unwrap();
+    }
+    let (target, counts) = (Wrapped(Stuck::default()), Counts::default());
+    let copying = copy(&source, &target, 16, &counts);
+    let ended = tokio::time::timeout(Duration::from_millis(200), copying).await;
+    assert!(ended.is_err(), "a write was answered");
+    assert_eq!(source.0.pages.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
