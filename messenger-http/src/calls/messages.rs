@@ -71,21 +71,28 @@ async fn send(request: Request<'_>) -> Result<Answer, Problem> {
     let has_key = key.is_some();
 
     let state = request.state;
-    // Known as soon as the policy has allowed the message: which one to look up if it is not sent in
-    // time.
-    let id = Arc::new(OnceLock::new());
-    let prepared_id = Arc::clone(&id);
-    let work = async move {
-        if let Some(key) = key {
-            let sent = sender.send_once(receiver, content, key).await?;
-            return Ok((sent.message, sent.replayed));
+    let (id, written) = match key {
+        Some(key) => {
+            let work = async move {
+                let sent = sender.send_once(receiver, content, key).await?;
+                Ok((sent.message, sent.replayed))
+            };
+            (None, state.write(request.in_flight, work).await)
         }
-        let prepared = sender.prepare(receiver, content).await?;
-        let _ = prepared_id.set(prepared.message().id());
-        Ok((prepared.send().await?, false))
+        None => {
+            // Known as soon as the policy has allowed the message: the one to look up if it is not
+            // sent in time.
+            let id = Arc::new(OnceLock::new());
+            let known = Arc::clone(&id);
+            let work = async move {
+                let prepared = sender.prepare(receiver, content).await?;
+                let _ = known.set(prepared.message().id());
+                Ok((prepared.send().await?, false))
+            };
+            let written = state.write(request.in_flight, work).await;
+            (id.get().copied(), written)
+        }
     };
-    let written = state.write(request.in_flight, work).await;
-    let id = id.get().copied();
     match written {
         Written::Done(Ok((message, replayed))) => created(state.base(), &message, replayed),
         Written::Done(Err(error)) => Err(error.into()),
