@@ -106,8 +106,8 @@ impl Actor {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`] if the receiver is the user, and [`ErrorKind::NotAllowed`] if the policy
-    /// denies it.
+    /// [`ErrorKind::Invalid`] if the receiver is the user, [`ErrorKind::NotAllowed`] if the policy denies
+    /// it, and [`ErrorKind::Unavailable`] if the policy fails.
     pub async fn prepare(&self, receiver: UserId, content: Content) -> Result<Prepared, Error> {
         let message = self.new_message(receiver, content)?;
         self.by().ask(sending(&message)).await?;
