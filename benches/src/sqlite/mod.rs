@@ -7,8 +7,8 @@
 //!   transaction. The baseline is one loop without callers, whose transactions hold as many messages.
 //!   Its checkpoints are not measured, while those of the store run at the same time.
 //! - `spawn_blocking` pairs have the same baselines, called as an async service calls them: each page and
-//!   each send, of one caller, on a thread for blocking calls. The difference to the pairs above is what
-//!   it costs to hand a call to another thread and wait for it.
+//!   each send, of one caller, on a thread for blocking calls. The difference to the pairs above is the
+//!   cost of handing a call to another thread and waiting for it.
 //! - `flat` compares the store with itself: pages of a long list with pages of a short one.
 
 mod bare;

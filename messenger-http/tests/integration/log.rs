@@ -17,15 +17,19 @@ use crate::client::message;
 use crate::faulty::{Fault, Faulty};
 use crate::user;
 
-/// A subscriber whose output is gone.
-struct Broken;
+/// A subscriber that sees the spans and events of this crate.
+struct Observer {
+    span: fn(&Attributes<'_>),
+    event: fn(&Event<'_>),
+}
 
-impl Subscriber for Broken {
+impl Subscriber for Observer {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("messenger_http")
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        (self.span)(span);
         Id::from_u64(1)
     }
 
@@ -33,8 +37,8 @@ impl Subscriber for Broken {
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
-    fn event(&self, _: &Event<'_>) {
-        panic!("the log cannot be written");
+    fn event(&self, event: &Event<'_>) {
+        (self.event)(event);
     }
 
     fn enter(&self, _: &Id) {}
@@ -44,7 +48,10 @@ impl Subscriber for Broken {
 
 #[tokio::test]
 async fn requests_are_answered_without_a_log() {
-    let _broken = tracing::subscriber::set_default(Broken);
+    let _broken = tracing::subscriber::set_default(Observer {
+        span: |_| {},
+        event: |_| panic!("the log cannot be written"),
+    });
     let store = Faulty::new().reads(Fault::Fail(ErrorKind::Unavailable, None));
     let service = MessengerService::new(store.messenger());
     let request = |method: &str, path: &str, body: String| {
@@ -76,37 +83,18 @@ async fn requests_are_answered_without_a_log() {
     }
 }
 
-/// Notes the longest value of any field of a span.
-struct Longest(AtomicUsize);
-
-impl Subscriber for &'static Longest {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("messenger_http")
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut |_: &Field, value: &dyn std::fmt::Debug| {
-            self.0
-                .fetch_max(format!("{value:?}").len(), Ordering::Relaxed);
-        });
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &Event<'_>) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
 #[tokio::test]
 async fn a_long_method_does_not_fill_the_log() {
-    static LONGEST: Longest = Longest(AtomicUsize::new(0));
-    let _noting = tracing::subscriber::set_default(&LONGEST);
+    /// The length of the longest value of any field of a span.
+    static LONGEST: AtomicUsize = AtomicUsize::new(0);
+    let _observed = tracing::subscriber::set_default(Observer {
+        span: |span| {
+            span.record(&mut |_: &Field, value: &dyn std::fmt::Debug| {
+                LONGEST.fetch_max(format!("{value:?}").len(), Ordering::Relaxed);
+            });
+        },
+        event: |_| {},
+    });
     let service = MessengerService::new(Faulty::new().messenger());
     let request = Request::builder()
         .method(&*"M".repeat(10_000))
@@ -116,42 +104,23 @@ async fn a_long_method_does_not_fill_the_log() {
         .unwrap();
     let Ok(response) = service.clone().call(request).await;
     assert_eq!(response.status(), 405);
-    let longest = LONGEST.0.load(Ordering::Relaxed);
+    let longest = LONGEST.load(Ordering::Relaxed);
     assert!((10..100).contains(&longest), "{longest}");
-}
-
-/// Counts warnings and errors.
-struct Warnings(AtomicUsize);
-
-impl Subscriber for &'static Warnings {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("messenger_http")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        if *event.metadata().level() <= Level::WARN {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 /// A policy that denies is at work, and nobody has to look into it. One that fails is another matter.
 #[tokio::test]
 async fn a_write_that_a_policy_denies_is_no_warning() {
-    static WARNINGS: Warnings = Warnings(AtomicUsize::new(0));
-    let _counting = tracing::subscriber::set_default(&WARNINGS);
+    /// The number of warnings and errors.
+    static WARNINGS: AtomicUsize = AtomicUsize::new(0);
+    let _observed = tracing::subscriber::set_default(Observer {
+        span: |_| {},
+        event: |event| {
+            if *event.metadata().level() <= Level::WARN {
+                WARNINGS.fetch_add(1, Ordering::Relaxed);
+            }
+        },
+    });
     let options = MessengerOptions::new().with_policy(Nothing);
     let service = MessengerService::new(Messenger::with_options(MemoryStore::new(), options));
     for (content, status, warnings) in [("x", 403, 0), ("fail", 503, 1)] {
@@ -166,6 +135,6 @@ async fn a_write_that_a_policy_denies_is_no_warning() {
             .unwrap();
         let Ok(response) = service.clone().call(request).await;
         assert_eq!(response.status(), status);
-        assert_eq!(WARNINGS.0.load(Ordering::Relaxed), warnings, "{content}");
+        assert_eq!(WARNINGS.load(Ordering::Relaxed), warnings, "{content}");
     }
 }
