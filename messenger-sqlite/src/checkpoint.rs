@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use rusqlite::wal::CheckpointMode;
@@ -24,13 +25,24 @@ const EVERY: i32 = 1_024;
 /// checkpoint does not get that far, because new pages arrive while it runs.
 const RESTART_AT: i32 = 4 * EVERY;
 
-/// Tells the checkpoint thread how long the log is.
+/// Tells the checkpoint thread when to begin.
 #[derive(Clone, Debug)]
 pub(crate) struct Checkpoints {
-    pages: Sender<i32>,
-    /// The length of the log at which the next checkpoint begins.
-    next: Arc<AtomicI32>,
+    begin: Sender<()>,
+    log: Arc<Log>,
     metrics: Metrics,
+}
+
+/// The write-ahead log, in pages.
+#[derive(Debug)]
+struct Log {
+    /// The length after the last commit.
+    len: AtomicI32,
+    /// The length at which the next checkpoint begins.
+    next: AtomicI32,
+    /// Held by a transaction, and while the log starts again. It is fair: SQLite's own lock goes to the
+    /// next transaction before a checkpoint that waits has tried again.
+    turn: Arc<Mutex<()>>,
 }
 
 /// The checkpoint thread.
@@ -43,16 +55,20 @@ impl Checkpointer {
     pub(crate) fn start(database: &Path, metrics: Metrics) -> std::io::Result<(Self, Checkpoints)> {
         // One place is enough: a checkpoint moves all pages there are.
         let (sender, receiver) = crossbeam_channel::bounded(1);
-        let next = Arc::new(AtomicI32::new(EVERY));
+        let log = Arc::new(Log {
+            len: AtomicI32::new(0),
+            next: AtomicI32::new(EVERY),
+            turn: Arc::default(),
+        });
         let checkpoints = Checkpoints {
-            pages: sender,
-            next: Arc::clone(&next),
+            begin: sender,
+            log: Arc::clone(&log),
             metrics,
         };
         let database = database.to_owned();
         let thread = std::thread::Builder::new()
             .name("sqlite-checkpoint".into())
-            .spawn(move || run(&database, &receiver, &next))?;
+            .spawn(move || run(&database, &receiver, &log))?;
         Ok((
             Self {
                 thread: Some(thread),
@@ -81,39 +97,46 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Returns the lock that a transaction holds, so that the log does not start again meanwhile.
+    pub(crate) fn turn(&self) -> Arc<Mutex<()>> {
+        Arc::clone(&self.log.turn)
+    }
+
     fn report(&self, pages: i32) {
         self.metrics.wal(pages);
-        if pages < EVERY {
+        let log = &*self.log;
+        if pages <= log.len.swap(pages, Ordering::Relaxed) {
             // The log has started again.
-            self.next.store(EVERY, Ordering::Relaxed);
-        } else if pages >= self.next.load(Ordering::Relaxed) {
-            // If one waits already, it will move these pages too.
-            let _ = self.pages.try_send(pages);
+            log.next.store(EVERY, Ordering::Relaxed);
+        }
+        // If one waits already, it will move these pages too.
+        if pages >= log.next.load(Ordering::Relaxed) && self.begin.try_send(()).is_ok() {
+            log.next.store(pages + EVERY, Ordering::Relaxed);
         }
     }
 }
 
-fn run(database: &Path, pages: &Receiver<i32>, next: &AtomicI32) {
+fn run(database: &Path, begin: &Receiver<()>, log: &Log) {
     let mut connection = None;
-    for pages in pages {
-        match checkpoint(database, &mut connection, pages) {
-            Ok(()) => next.store(pages + EVERY, Ordering::Relaxed),
-            Err(failure) => {
-                tracing::warn!(error = %failure, pages, "a checkpoint failed; the next commit tries again");
-                connection = None;
-            }
+    for () in begin {
+        if let Err(failure) = checkpoint(database, &mut connection, log) {
+            let pages = log.len.load(Ordering::Relaxed);
+            tracing::warn!(error = %failure, pages, "a checkpoint failed; the next commit tries again");
+            log.next.store(0, Ordering::Relaxed);
+            connection = None;
         }
     }
 }
 
-fn checkpoint(database: &Path, connection: &mut Option<Connection>, pages: i32) -> Result<()> {
+fn checkpoint(database: &Path, connection: &mut Option<Connection>, log: &Log) -> Result<()> {
     let connection = match connection {
         Some(connection) => connection,
         closed => closed.insert(files::open(database, Access::Write)?),
     };
     connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
-    if pages >= RESTART_AT {
+    if log.len.load(Ordering::Relaxed) >= RESTART_AT {
         // Most pages have moved without holding anybody; only the rest is left.
+        let _turn = log.turn.lock();
         connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::RESTART)?;
     }
     Ok(())

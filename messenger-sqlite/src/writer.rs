@@ -245,8 +245,11 @@ impl Worker {
         &mut self,
         batch: &mut [Box<dyn Job>],
     ) -> std::result::Result<(), (Failure, Outcome)> {
+        let turn = self.checkpoints.turn();
+        let turn = turn.lock();
         let start = Instant::now();
         let result = self.attempt(batch);
+        drop(turn);
         match &result {
             Ok(()) => self.metrics.committed(start.elapsed(), batch.len()),
             Err((failure, outcome)) => {
