@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use parking_lot::Mutex;
@@ -24,6 +25,10 @@ const EVERY: i32 = 1_024;
 /// the log starts again from its beginning: 16 MiB. Under a load that never pauses a passive
 /// checkpoint does not get that far, because new pages arrive while it runs.
 const RESTART_AT: i32 = 4 * EVERY;
+
+/// The time for which writes wait until the log can start again. A reader that takes longer, in another
+/// program, lets the log grow instead.
+const WAIT_FOR_READERS: Duration = Duration::from_millis(100);
 
 /// Tells the checkpoint thread when to begin.
 #[derive(Clone, Debug)]
@@ -121,8 +126,7 @@ fn run(database: &Path, begin: &Receiver<()>, log: &Log) {
     for () in begin {
         if let Err(failure) = checkpoint(database, &mut connection, log) {
             let pages = log.len.load(Ordering::Relaxed);
-            tracing::warn!(error = %failure, pages, "a checkpoint failed; the next commit tries again");
-            log.next.store(0, Ordering::Relaxed);
+            tracing::warn!(error = %failure, pages, "a checkpoint failed; another one begins 4 MiB later");
             connection = None;
         }
     }
@@ -131,7 +135,11 @@ fn run(database: &Path, begin: &Receiver<()>, log: &Log) {
 fn checkpoint(database: &Path, connection: &mut Option<Connection>, log: &Log) -> Result<()> {
     let connection = match connection {
         Some(connection) => connection,
-        closed => closed.insert(files::open(database, Access::Write)?),
+        closed => {
+            let connection = files::open(database, Access::Write)?;
+            connection.busy_timeout(WAIT_FOR_READERS)?;
+            closed.insert(connection)
+        }
     };
     connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE)?;
     if log.len.load(Ordering::Relaxed) >= RESTART_AT {

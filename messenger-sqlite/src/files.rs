@@ -198,8 +198,7 @@ fn connect(database: &Path, access: Access) -> Result<Connection> {
 }
 
 fn configure(connection: &Connection, access: Access) -> Result<()> {
-    // A checkpoint holds writes for the moment in which it lets the log start again, and waits for
-    // readers before. The writer waits longer than a checkpoint does.
+    // Other programs may write too. The writer waits longer than a reader.
     let wait = match access {
         Access::Read => Duration::from_secs(1),
         Access::Write => Duration::from_secs(5),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use libtest_mimic::Trial;
 use messenger_core::{Clock, ErrorKind, HistoryQuery, Messenger, MessengerOptions};
@@ -24,6 +24,7 @@ pub(crate) fn trials(trials: &mut Vec<Trial>) {
     case!(trials, a_backup_taken_under_load_is_whole);
     case!(trials, a_backup_overwrites_nothing);
     case!(trials, the_write_ahead_log_stays_bounded);
+    case!(trials, a_long_read_holds_back_no_write);
 }
 
 async fn everything_is_there_after_reopening() -> Result {
@@ -275,16 +276,62 @@ async fn log_stays_bounded(rounds: usize, at_once: usize, text: &str, limit: u64
     let directory = tempfile::tempdir()?;
     let messenger = Messenger::new(SqliteStore::open(&directory)?);
     for _ in 0..rounds {
-        let sends: Vec<_> = (0..at_once)
-            .map(|_| {
-                let (messenger, text) = (messenger.clone(), text.to_owned());
-                tokio::spawn(async move { messenger.send(message("alice", "bob", &text)).await })
-            })
-            .collect();
-        for send in sends {
-            send.await??;
-        }
+        send_at_once(&messenger, at_once, text).await?;
     }
-    let wal = fs::metadata(directory.path().join("messenger.db-wal"))?.len();
+    let wal = wal_len(&directory)?;
     ensure(wal < limit, format!("the write-ahead log has {wal} bytes"))
+}
+
+/// Another program reads for a long time: the log grows, and starts again afterwards.
+async fn a_long_read_holds_back_no_write() -> Result {
+    let directory = tempfile::tempdir()?;
+    let messenger = Messenger::new(SqliteStore::open(&directory)?);
+    let text = "x".repeat(20_000);
+    send_at_once(&messenger, 1, &text).await?;
+    let other = rusqlite::Connection::open(directory.path().join("messenger.db"))?;
+    other.execute_batch("BEGIN")?;
+    let count = || {
+        other.query_row("SELECT count(*) FROM messages", (), |row| {
+            row.get::<_, i64>(0)
+        })
+    };
+    let before = count()?;
+    for _ in 0..20 {
+        let start = Instant::now();
+        send_at_once(&messenger, 100, &text).await?;
+        let taken = start.elapsed();
+        ensure(
+            taken < Duration::from_secs(2),
+            format!("100 sends took {taken:?}"),
+        )?;
+    }
+    ensure(count()? == before, "the reader sees what came later")?;
+    let grown = wal_len(&directory)?;
+    ensure(grown > 32_000_000, format!("the log has {grown} bytes"))?;
+    other.execute_batch("COMMIT")?;
+    for _ in 0..30 {
+        send_at_once(&messenger, 100, &text).await?;
+    }
+    let wal = wal_len(&directory)?;
+    ensure(
+        wal < grown + 32_000_000,
+        format!("the log has grown from {grown} to {wal} bytes"),
+    )
+}
+
+async fn send_at_once(messenger: &Messenger, count: usize, text: &str) -> Result {
+    let sends: Vec<_> = (0..count)
+        .map(|_| {
+            let (messenger, text) = (messenger.clone(), text.to_owned());
+            tokio::spawn(async move { messenger.send(message("alice", "bob", &text)).await })
+        })
+        .collect();
+    for send in sends {
+        send.await??;
+    }
+    Ok(())
+}
+
+fn wal_len(directory: &tempfile::TempDir) -> Result<u64> {
+    Ok(fs::metadata(directory.path().join("messenger.db-wal"))?.len())
 }
