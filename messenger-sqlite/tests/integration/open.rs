@@ -290,12 +290,7 @@ async fn a_long_read_holds_back_no_write() -> Result {
     send_at_once(&messenger, 1, &text).await?;
     let other = rusqlite::Connection::open(directory.path().join("messenger.db"))?;
     other.execute_batch("BEGIN")?;
-    let count = || {
-        other.query_row("SELECT count(*) FROM messages", (), |row| {
-            row.get::<_, i64>(0)
-        })
-    };
-    let before = count()?;
+    let before = count(&other)?;
     for _ in 0..20 {
         let start = Instant::now();
         send_at_once(&messenger, 100, &text).await?;
@@ -305,7 +300,7 @@ async fn a_long_read_holds_back_no_write() -> Result {
             format!("100 sends took {taken:?}"),
         )?;
     }
-    ensure(count()? == before, "the reader sees what came later")?;
+    ensure(count(&other)? == before, "the reader sees what came later")?;
     let grown = wal_len(&directory)?;
     ensure(grown > 32_000_000, format!("the log has {grown} bytes"))?;
     other.execute_batch("COMMIT")?;
@@ -334,4 +329,9 @@ async fn send_at_once(messenger: &Messenger, count: usize, text: &str) -> Result
 
 fn wal_len(directory: &tempfile::TempDir) -> Result<u64> {
     Ok(fs::metadata(directory.path().join("messenger.db-wal"))?.len())
+}
+
+fn count(connection: &rusqlite::Connection) -> Result<i64> {
+    let count = "SELECT count(*) FROM messages";
+    Ok(connection.query_row(count, (), |row| row.get(0))?)
 }
